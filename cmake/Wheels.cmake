@@ -1,0 +1,47 @@
+# MuJoCo and LibTorch out of the pinned Python wheels, as imported targets of our own.
+# The wheels' folder is asked from SIMSCALE_PYTHON (default: the project's .venv).
+# A MuJoCo or LibTorch installed elsewhere is taken from SIMSCALE_MUJOCO_DIR / SIMSCALE_TORCH_DIR.
+
+if(NOT SIMSCALE_PYTHON)
+  set(SIMSCALE_PYTHON "${CMAKE_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH
+      "Python whose site-packages hold the pinned wheels")
+endif()
+if(NOT EXISTS "${SIMSCALE_PYTHON}")
+  message(FATAL_ERROR "no Python at ${SIMSCALE_PYTHON}: run 'make setup' first, or pass -DSIMSCALE_PYTHON=...")
+endif()
+execute_process(
+  COMMAND "${SIMSCALE_PYTHON}" -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+  OUTPUT_VARIABLE SIMSCALE_SITE_PACKAGES OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+
+# --- MuJoCo -------------------------------------------------------------------------------------
+set(SIMSCALE_MUJOCO_DIR "${SIMSCALE_SITE_PACKAGES}/mujoco" CACHE PATH "folder with include/mujoco and libmujoco")
+file(GLOB _mujoco_lib "${SIMSCALE_MUJOCO_DIR}/libmujoco.so*" "${SIMSCALE_MUJOCO_DIR}/lib/libmujoco.so*")
+if(NOT _mujoco_lib)
+  message(FATAL_ERROR "no libmujoco under ${SIMSCALE_MUJOCO_DIR}: run 'make setup', or pass -DSIMSCALE_MUJOCO_DIR=...")
+endif()
+list(GET _mujoco_lib 0 _mujoco_lib)
+add_library(mujoco::mujoco SHARED IMPORTED GLOBAL)
+set_target_properties(mujoco::mujoco PROPERTIES IMPORTED_LOCATION "${_mujoco_lib}")
+target_include_directories(mujoco::mujoco SYSTEM INTERFACE "${SIMSCALE_MUJOCO_DIR}/include")
+
+# --- LibTorch -----------------------------------------------------------------------------------
+# The wheel's own CMake config wants a full CUDA toolkit with a CUDA wheel, so the target is ours.
+set(SIMSCALE_TORCH_DIR "${SIMSCALE_SITE_PACKAGES}/torch" CACHE PATH "folder with LibTorch's include/ and lib/")
+if(NOT EXISTS "${SIMSCALE_TORCH_DIR}/lib/libtorch.so")
+  message(FATAL_ERROR "no LibTorch under ${SIMSCALE_TORCH_DIR}: run 'make setup', or pass -DSIMSCALE_TORCH_DIR=...")
+endif()
+add_library(simscale_torch INTERFACE)
+target_include_directories(simscale_torch SYSTEM INTERFACE
+  "${SIMSCALE_TORCH_DIR}/include" "${SIMSCALE_TORCH_DIR}/include/torch/csrc/api/include")
+set(_torch_libs "${SIMSCALE_TORCH_DIR}/lib/libtorch.so" "${SIMSCALE_TORCH_DIR}/lib/libtorch_cpu.so"
+                "${SIMSCALE_TORCH_DIR}/lib/libc10.so")
+set(SIMSCALE_WITH_CUDA OFF)
+if(EXISTS "${SIMSCALE_TORCH_DIR}/lib/libtorch_cuda.so")
+  set(SIMSCALE_WITH_CUDA ON)
+  list(APPEND _torch_libs "${SIMSCALE_TORCH_DIR}/lib/libtorch_cuda.so" "${SIMSCALE_TORCH_DIR}/lib/libc10_cuda.so")
+  target_link_options(simscale_torch INTERFACE -Wl,--allow-shlib-undefined)
+endif()
+# libtorch_cuda registers its kernels from static initialisers: nothing refers to it by name.
+target_link_options(simscale_torch INTERFACE "LINKER:--no-as-needed")
+target_link_libraries(simscale_torch INTERFACE ${_torch_libs})
+message(STATUS "MuJoCo ${_mujoco_lib}; LibTorch ${SIMSCALE_TORCH_DIR} (CUDA ${SIMSCALE_WITH_CUDA})")

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace simscale {
+
+namespace fs = std::filesystem;
+
+/// The whole file. Throws UserError if there is none or it is a folder, IoError if it can't be read.
+std::string ReadFile(const fs::path& path);
+
+/// Writes beside the target, fsyncs, renames over it and fsyncs the folder: the file is either the
+/// old or the new one, whenever the process dies. Throws IoError (no space, read-only, ...) that
+/// names the path, and leaves the old file and no debris.
+void WriteFileAtomic(const fs::path& path, std::string_view bytes);
+
+/// Makes the folder and its parents. Throws IoError that names the path and the reason.
+void MakeDirs(const fs::path& path);
+
+/// fsync of a file, or of a folder's entries.
+void SyncPath(const fs::path& path);
+
+/// A name beside `path` for a file or folder under construction: ".<name>.tmp-<pid>-<n>".
+fs::path TempBeside(const fs::path& path);
+/// Removes what dead processes left: siblings of `path` that TempBeside named for pids no longer alive.
+void RemoveStaleTemps(const fs::path& path);
+
+/// fsyncs everything below `temp`, renames it to `target` (which is replaced if `replace`), fsyncs
+/// the parent.
+void CommitDir(const fs::path& temp, const fs::path& target, bool replace = false);
+
+/// Points the symbolic link `link` to `target` (a name in the same folder) in one atomic step.
+void SwapLink(const fs::path& link, const std::string& target);
+
+/// SHA-256 as 64 hexadecimal digits, built up piece by piece.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void Update(std::span<const std::byte> bytes);
+  void Update(std::string_view text);
+  /// Ends the hash; the object may not be updated afterwards.
+  std::string Hex();
+
+ private:
+  void* context_;
+};
+std::string Sha256Hex(std::string_view text);
+
+/// The folder with tasks/, presets/, mjcf/ and meshes/: $SIMSCALE_SHARE_DIR, else
+/// <folder of the executable>/../share/simscale. Throws IoError that says so if there is none.
+fs::path ShareDir();
+
+}  // namespace simscale

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <span>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace simscale {
+
+/// Joins the pieces as operator<< prints them.
+template <class... Args>
+std::string Cat(const Args&... args) {
+  std::ostringstream out;
+  out.precision(10);
+  (out << ... << args);
+  return out.str();
+}
+
+/// Joins with a separator: Join({"a", "b"}, ", ") is "a, b".
+std::string Join(std::span<const std::string> parts, std::string_view separator);
+
+std::vector<std::string> Split(std::string_view text, char separator);
+std::string Trim(std::string_view text);
+
+/// The known name closest to `name` (Levenshtein), or "" where none is near enough to be a slip of
+/// the fingers (distance over max(2, a third of its length)).
+std::string NearestName(std::string_view name, std::span<const std::string> known);
+
+/// "unknown <what> 'name'. Did you mean 'x'? Known: a, b, c." for error messages.
+std::string UnknownName(std::string_view what, std::string_view name,
+                        std::span<const std::string> known);
+
+/// printf-style number: Fixed(0.12345, 2) is "0.12".
+std::string Fixed(double value, int digits);
+
+/// "1h02m", "3m20s", "12.3s", "45ms".
+std::string HumanSeconds(double seconds);
+
+}  // namespace simscale

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simscale/data/episode.h"
+
+namespace simscale::data {
+
+/// What the file says of one episode without reading its arrays.
+struct EpisodeInfo {
+  uint64_t seed = 0, index = 0;
+  int64_t length = 0;
+  bool success = false;
+  double episode_return = 0;
+  std::string language, outcome;
+};
+
+/// The shape of an array that every episode of the file has, without its T.
+struct ArrayInfo {
+  std::string name;  ///< "observations/ee_pos", "actions"
+  DType dtype;
+  std::vector<int64_t> shape;  ///< behind T
+};
+
+/// Reads a dataset of schema 1. Opening checks the file: UserError, one line, for a missing, foreign
+/// (not HDF5), truncated, newer-schema or inconsistent file. Threads: one caller at a time.
+class DatasetReader {
+ public:
+  explicit DatasetReader(const std::filesystem::path& path);
+  ~DatasetReader();
+  DatasetReader(DatasetReader&&) noexcept;
+  DatasetReader& operator=(DatasetReader&&) noexcept;
+
+  const std::filesystem::path& path() const;
+  const DatasetMeta& meta() const;
+  int64_t num_episodes() const;
+  int64_t num_steps() const;  ///< the sum of all lengths
+  const EpisodeInfo& info(int64_t i) const;
+  const std::vector<ArrayInfo>& arrays() const;  ///< sorted by name; final_state is not among them
+
+  /// Everything of episode i, or only the named arrays. Throws UserError if a name is unknown.
+  Episode Read(int64_t i) const;
+  Episode Read(int64_t i, const std::vector<std::string>& names) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace simscale::data

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "simscale/env/agent.h"
+#include "simscale/env/task.h"
+
+namespace simscale::env {
+
+/// When a finished row starts its next episode (Gymnasium 1.x's three modes).
+enum class AutoresetMode {
+  kNextStep,  ///< the step after the last one resets the row; its action is ignored
+  kSameStep,  ///< the last step resets the row at once; final_observation has the true last one
+  kDisabled,  ///< the caller resets rows with ResetRows
+};
+
+struct BatchedEnvConfig {
+  int num_envs = 1;
+  int num_threads = 1;
+  uint64_t seed = 0;
+  AutoresetMode autoreset = AutoresetMode::kDisabled;
+  std::string dump_dir = "";  ///< where states that went non-finite are dumped; "": nowhere
+};
+
+/// What one Step gave, N = num_envs entries each. Valid until the next Step or reset.
+struct StepResult {
+  ObservationView observations;
+  std::span<const float> reward;
+  std::span<const uint8_t> terminated;  ///< the task's own end (success, failure, bad state)
+  std::span<const uint8_t> truncated;   ///< the time limit
+  std::span<const uint8_t> success;     ///< the success term holds
+  std::span<const uint8_t> non_finite;  ///< the row was ended for a non-finite state
+  /// Unweighted-by-nothing sums: each reward term's weighted value of this step, [N, terms].
+  std::span<const float> reward_terms;
+  /// Per row the episode's length so far, after this step.
+  std::span<const int32_t> episode_length;
+};
+
+/// Steps N copies of one task in lock-step on a thread pool, over one shared const mjModel.
+///
+/// Shapes: N = num_envs, A = action_dim. Units: SI. Threads: one caller. Results stay valid until the
+/// next Step or reset. An episode is a function of (task, key, actions), whatever N and num_threads.
+/// A row whose state goes non-finite ends that episode (terminated, non_finite), with a report in the log
+/// and a state dump that LoadStateDump reads; the others go on.
+class BatchedEnv {
+ public:
+  /// Throws UserError for num_envs or num_threads below 1 or absurdly large (naming the limit).
+  BatchedEnv(std::shared_ptr<const Task> task, const BatchedEnvConfig& config);
+  ~BatchedEnv();
+
+  const Task& task() const;
+  int num_envs() const;
+  int num_threads() const;
+  int action_dim() const;
+
+  /// Row i starts episode {seed + i, 0}, as Gymnasium's vector environments do; autoreset goes on
+  /// with {seed + i, 1}, ...
+  const StepResult& Reset(uint64_t seed);
+  /// rows[k] starts keys[k]; the others are left alone.
+  const StepResult& ResetRows(std::span<const int> rows, std::span<const EpisodeKey> keys);
+
+  /// One control step. action_NA: [N, A] row-major, in [-1, 1] (clipped). Rows whose episode has ended
+  /// are left alone (kDisabled). Throws ShapeError unless it holds N * A numbers, UserError that names
+  /// row and component if one of an active row is not finite; then no row has moved.
+  const StepResult& Step(std::span<const float> action_NA);
+
+  const StepResult& result() const;
+  /// Rows in the middle of an episode.
+  std::span<const uint8_t> active() const;
+  const EpisodeKey& key(int row) const;
+
+  /// The true last observation of rows that ended in the last Step (kSameStep: before their reset).
+  ObservationView final_observation() const;
+
+  /// A row's whole state: physics (sim::StateSize), controller, task memory, step count.
+  int state_dim() const;
+  void GetState(int row, std::span<double> state) const;
+  /// Restores it, with observations; the row is active. The episode's key is the caller's.
+  void SetState(int row, std::span<const double> state, const EpisodeKey& key);
+
+  /// For rendering and tests: the row's data, with positions current.
+  const mjData* data(int row) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace simscale::env
