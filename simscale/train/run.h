@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "simscale/env/agent.h"
+#include "simscale/train/config.h"
+
+/// Training for those who only start it (the command line); free of torch headers.
+namespace simscale::train {
+
+/// The closed-loop evaluation that the loop asks for.
+struct EvalRequest {
+  std::string env_name;
+  int n_episodes = 0;
+  uint64_t seed =
+      0;  ///< to be used as it is: episodes {seed, 0 .. n_episodes - 1}. Differs from the
+          ///< seeds of `simscale datagen` and `simscale eval` under the same --seed.
+  int64_t step = 0;
+};
+
+struct EvalResult {
+  int n_episodes = 0;
+  int successes = 0;
+  double success_rate = 0;
+  double ci_low = 0, ci_high = 1;  ///< Wilson, 95 %
+  double mean_return = 0, mean_length = 0;
+};
+
+/// What the loop gets from above it.
+struct TrainHooks {
+  /// Runs the agent in environments; empty: no closed-loop evaluation, `best` goes by validation
+  /// loss.
+  std::function<EvalResult(env::Agent& agent, const EvalRequest& request)> evaluate;
+};
+
+struct TrainOptions {
+  bool resume = false;     ///< go on with what lies in checkpoint_dir; nothing there: start
+  bool overwrite = false;  ///< delete the run that lies in checkpoint_dir first
+  int64_t stop_after = 0;  ///< leave (as on Ctrl-C) once this step is done; 0: never. For tests.
+};
+
+struct TrainResult {
+  std::filesystem::path run_dir;
+  int64_t step = 0;           ///< steps done in all
+  bool finished = false;      ///< false: interrupted; what to type next has been logged
+  bool already_done = false;  ///< --resume found nothing left to do
+  int64_t best_step = 0;
+  double best_success = -1;  ///< -1: no evaluation was run
+  double best_ci_low = 0, best_ci_high = 1;
+  double validation_loss = -1;
+  double seconds = 0;  ///< of this call
+};
+
+/// Trains config.policy on config.dataset into the run folder config.checkpoint_dir:
+/// `step_<n>/`, links `latest` and `best`, `config.yaml`, `metrics.jsonl`, `tensorboard/`.
+/// Exact: equal config, dataset and build on one class of CPU give equal bits, interrupted or not.
+/// Ends early on an interrupt (see common/interrupt.h) once the step at hand is done and saved.
+/// Throws UserError for bad settings, a dataset that doesn't fit, a run folder that exists.
+TrainResult RunTraining(const TrainConfig& config, const TrainOptions& options = {},
+                        const TrainHooks& hooks = {});
+
+}  // namespace simscale::train
