@@ -14,7 +14,8 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The user's mistake: a file, a key, a value or an argument that does not hold (Python: ValueError).
+/// The user's mistake: a file, a key, a value or an argument that does not hold (Python:
+/// ValueError).
 class UserError : public Error {
  public:
   using Error::Error;
@@ -26,7 +27,8 @@ class ShapeError : public UserError {
   using UserError::UserError;
 };
 
-/// The machine's refusal: no space, no permission, a missing device (Python: OSError / RuntimeError).
+/// The machine's refusal: no space, no permission, a missing device (Python: OSError /
+/// RuntimeError).
 class IoError : public Error {
  public:
   using Error::Error;

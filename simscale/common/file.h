@@ -10,12 +10,14 @@ namespace simscale {
 
 namespace fs = std::filesystem;
 
-/// The whole file. Throws UserError if there is none or it is a folder, IoError if it can't be read.
+/// The whole file. Throws UserError if there is none or it is a folder, IoError if it can't be
+/// read.
 std::string ReadFile(const fs::path& path);
 
 /// Writes beside the target, fsyncs, renames over it and fsyncs the folder: the file is either the
-/// old or the new one, whenever the process dies. Throws IoError (no space, read-only, ...) that
-/// names the path, and leaves the old file and no debris.
+/// old or the new one, whenever the process dies. Follows symbolic links, keeps the old file's
+/// mode, and writes straight into devices and pipes. Throws UserError if `path` is a folder, else
+/// IoError (no space, read-only, ...) that names the path, and leaves the old file and no debris.
 void WriteFileAtomic(const fs::path& path, std::string_view bytes);
 
 /// Makes the folder and its parents. Throws IoError that names the path and the reason.
@@ -26,11 +28,13 @@ void SyncPath(const fs::path& path);
 
 /// A name beside `path` for a file or folder under construction: ".<name>.tmp-<pid>-<n>".
 fs::path TempBeside(const fs::path& path);
-/// Removes what dead processes left: siblings of `path` that TempBeside named for pids no longer alive.
+/// Removes what dead processes left: siblings of `path` that TempBeside named for pids no longer
+/// alive (on this machine: not for a folder that several machines write the same name in).
 void RemoveStaleTemps(const fs::path& path);
 
-/// fsyncs everything below `temp`, renames it to `target` (which is replaced if `replace`), fsyncs
-/// the parent.
+/// fsyncs everything below `temp`, renames it to `target` (which is replaced if `replace`, in one
+/// atomic step on Linux file systems that can swap names), fsyncs the parent. Throws IoError, also
+/// if there is a target and not `replace`; `temp` then stays, for its owner to judge.
 void CommitDir(const fs::path& temp, const fs::path& target, bool replace = false);
 
 /// Points the symbolic link `link` to `target` (a name in the same folder) in one atomic step.
