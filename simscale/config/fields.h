@@ -17,18 +17,19 @@ namespace simscale::config {
 
 /// What a field's one declaration says beside its name and default.
 struct FieldInfo {
-  std::string_view help;                        ///< one line
-  std::string_view unit = "";                   ///< "m", "s", "Hz", ...
+  std::string_view help;                                  ///< one line
+  std::string_view unit = "";                             ///< "m", "s", "Hz", ...
   double min = -std::numeric_limits<double>::infinity();  ///< inclusive; of each entry for lists
   double max = std::numeric_limits<double>::infinity();
-  std::vector<std::string> choices = {};        ///< allowed texts of a string
-  int size = -1;                                ///< exact length of a list; -1: any
+  std::vector<std::string> choices = {};  ///< allowed texts of a string
+  int size = -1;                          ///< exact length of a list; -1: any
 };
 
 /// A field of one of the types a configuration may hold. Node keeps a subtree as it is, for parts
 /// whose type is known only later (the parameters of a term).
-using FieldRef = std::variant<bool*, int*, int64_t*, uint64_t*, double*, std::string*,
-                              std::vector<int>*, std::vector<double>*, std::vector<std::string>*, Node*>;
+using FieldRef =
+    std::variant<bool*, int*, int64_t*, uint64_t*, double*, std::string*, std::vector<int>*,
+                 std::vector<double>*, std::vector<std::string>*, Node*>;
 
 /// A configuration declares its fields once, in Describe:
 ///
@@ -45,7 +46,8 @@ using FieldRef = std::variant<bool*, int*, int64_t*, uint64_t*, double*, std::st
 ///
 /// Reading, writing, --help and the docs page are different Fields visitors over that one function.
 /// After a struct was read, its `void Validate() const` is called if it has one; it throws
-/// UserError for rules across fields.
+/// UserError for rules across fields. Its message should begin with a field's name ("horizon must
+/// be ..."): the reader then puts that field's place and path before it.
 class Fields {
  public:
   virtual ~Fields() = default;
@@ -131,10 +133,10 @@ class Fields {
 /// One line of --help and of the docs page.
 struct FieldDoc {
   std::string path;     ///< "optimizer.lr", "cameras.<i>.fovy", "rewards.<name>.weight"
-  std::string type;     ///< "int", "list of numbers", ...
+  std::string type;     ///< "int", "list of 3 numbers", ...; "section" for a nested struct itself
   std::string initial;  ///< the default, as YAML
   std::string unit;
-  std::string range;    ///< ">= 0", "0 .. 1", "one of a, b"; "" if free
+  std::string range;  ///< ">= 0", "0 .. 1", "one of a, b"; "" if free
   std::string help;
 };
 
@@ -154,8 +156,8 @@ void ValidateIfAny(T& value) {
 /// rule, the value and the nearest name.
 template <class T>
 void Read(const Node& node, T& value) {
-  internal::ReadInto(node, [&](Fields& f) { value.Describe(f); },
-                     [&] { internal::ValidateIfAny(value); });
+  internal::ReadInto(
+      node, [&](Fields& f) { value.Describe(f); }, [&] { internal::ValidateIfAny(value); });
 }
 /// Every field with its present value, as a tree that Read takes back.
 template <class T>

@@ -26,6 +26,7 @@ struct Node {
   std::vector<Node> list;
   std::vector<std::pair<std::string, Node>> map;
   Mark mark;
+  Mark key_mark;  ///< of a map's value: where its key was written
 
   const Node* Find(std::string_view key) const;  ///< nullptr if absent or not a map
   Node* Find(std::string_view key);
@@ -45,12 +46,15 @@ Node ParseYaml(const std::string& text, const std::string& source);
 /// LoadYaml, then the files of its `defaults:` list (paths beside it, or names below a search
 /// folder, ".yaml" optional) merged in order below the file's own keys; maps merge, all else
 /// replaces, `key: null` removes. Throws UserError on cycles (names the chain) and missing files.
-Node Compose(const std::filesystem::path& path, const std::vector<std::filesystem::path>& search = {});
+Node Compose(const std::filesystem::path& path,
+             const std::vector<std::filesystem::path>& search = {});
 
 /// Merges `over` onto `base` as Compose does.
 void Merge(Node& base, const Node& over);
 
-/// Applies "a.b.c=value" (value is YAML: 3, [1, 2], {x: 1}, text). List items by number: "cameras.0.fovy=60".
+/// Applies "a.b.c=value" (value is YAML: 3, [1, 2], {x: 1}, text). List items by number:
+/// "cameras.0.fovy=60". The value replaces what was there, maps too; null removes the key. Text
+/// that does not begin with a bracket, a brace or a quote is one scalar as it stands.
 void ApplyOverride(Node& root, const std::string& assignment);
 
 /// "a=1,2 b=x,y" -> the product of choices, as lists of overrides: {a=1,b=x}, {a=1,b=y}, ...
