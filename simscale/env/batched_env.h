@@ -14,7 +14,7 @@ namespace simscale::env {
 enum class AutoresetMode {
   kNextStep,  ///< the step after the last one resets the row; its action is ignored
   kSameStep,  ///< the last step resets the row at once; final_observation has the true last one
-  kDisabled,  ///< the caller resets rows with ResetRows
+  kDisabled,  ///< the caller resets rows with ResetRows; none is active before
 };
 
 struct BatchedEnvConfig {
@@ -33,7 +33,7 @@ struct StepResult {
   std::span<const uint8_t> truncated;   ///< the time limit
   std::span<const uint8_t> success;     ///< the success term holds
   std::span<const uint8_t> non_finite;  ///< the row was ended for a non-finite state
-  /// Unweighted-by-nothing sums: each reward term's weighted value of this step, [N, terms].
+  /// Each reward term's weighted value of this step, [N, terms].
   std::span<const float> reward_terms;
   /// Per row the episode's length so far, after this step.
   std::span<const int32_t> episode_length;
@@ -41,10 +41,10 @@ struct StepResult {
 
 /// Steps N copies of one task in lock-step on a thread pool, over one shared const mjModel.
 ///
-/// Shapes: N = num_envs, A = action_dim. Units: SI. Threads: one caller. Results stay valid until the
-/// next Step or reset. An episode is a function of (task, key, actions), whatever N and num_threads.
-/// A row whose state goes non-finite ends that episode (terminated, non_finite), with a report in the log
-/// and a state dump that LoadStateDump reads; the others go on.
+/// Shapes: N = num_envs, A = action_dim. Units: SI. Threads: one caller. Results stay valid until
+/// the next Step or reset. An episode is a function of (task, key, actions), whatever N and
+/// num_threads. A row whose state goes non-finite ends that episode (terminated, non_finite), with
+/// a report in the log and a state dump that LoadStateDump reads; the others go on.
 class BatchedEnv {
  public:
   /// Throws UserError for num_envs or num_threads below 1 or absurdly large (naming the limit).
@@ -62,9 +62,9 @@ class BatchedEnv {
   /// rows[k] starts keys[k]; the others are left alone.
   const StepResult& ResetRows(std::span<const int> rows, std::span<const EpisodeKey> keys);
 
-  /// One control step. action_NA: [N, A] row-major, in [-1, 1] (clipped). Rows whose episode has ended
-  /// are left alone (kDisabled). Throws ShapeError unless it holds N * A numbers, UserError that names
-  /// row and component if one of an active row is not finite; then no row has moved.
+  /// One control step. action_NA: [N, A] row-major, in [-1, 1] (clipped). Rows whose episode has
+  /// ended are left alone (kDisabled). Throws ShapeError unless it holds N * A numbers, UserError
+  /// that names row and component if one of an active row is not finite; then no row has moved.
   const StepResult& Step(std::span<const float> action_NA);
 
   const StepResult& result() const;
@@ -74,6 +74,9 @@ class BatchedEnv {
 
   /// The true last observation of rows that ended in the last Step (kSameStep: before their reset).
   ObservationView final_observation() const;
+
+  /// Ends every row's episode: no row is active until it is reset.
+  void Deactivate();
 
   /// A row's whole state: physics (sim::StateSize), controller, task memory, step count.
   int state_dim() const;

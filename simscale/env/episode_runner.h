@@ -27,7 +27,8 @@ class EpisodeObserver {
   virtual ~EpisodeObserver() = default;
   /// Row `row` has been reset to `key`.
   virtual void OnReset(const BatchedEnv& /*env*/, int /*row*/, const EpisodeKey& /*key*/) {}
-  /// Before a step: observations and states are those the actions were chosen on; rows with active[r] step.
+  /// Before a step: observations and states are those the actions were chosen on; rows with
+  /// active[r] step.
   virtual void BeforeStep(const BatchedEnv& /*env*/, const Agent& /*agent*/,
                           std::span<const float> /*action_NA*/) {}
   /// After a step.

@@ -1,0 +1,82 @@
+#include "simscale/tasks/registry.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/tasks/manipulation_terms.h"
+
+namespace simscale::tasks {
+namespace {
+
+bool IsFile(const std::string& name) { return name.ends_with(".yaml") || name.ends_with(".yml"); }
+
+fs::path TaskFile(const std::string& name) {
+  return IsFile(name) ? fs::path(name) : ShareDir() / "tasks" / (name + ".yaml");
+}
+
+}  // namespace
+
+std::vector<std::string> TaskNames() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(ShareDir() / "tasks")) {
+    const std::string stem = entry.path().stem().string();
+    // Files that start with "_" are parts that tasks share through `defaults:`.
+    if (entry.path().extension() == ".yaml" && !stem.starts_with("_")) names.push_back(stem);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+std::string GymnasiumId(const std::string& name) {
+  std::string id = "SimScale/";
+  bool upper = true;
+  for (char c : name) {
+    if (c == '_') {
+      upper = true;
+    } else {
+      id += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+      upper = false;
+    }
+  }
+  return id + "-v0";
+}
+
+std::string CanonicalTaskName(const std::string& name) {
+  if (IsFile(name)) return name;
+  const std::vector<std::string> names = TaskNames();
+  for (const std::string& known : names) {
+    if (name == known || name == GymnasiumId(known)) return known;
+  }
+  throw UserError(Cat(UnknownName("task", name, names),
+                      " A task of your own is given as a path to its .yaml file."));
+}
+
+env::TermLibrary AllTerms() {
+  env::TermLibrary library = env::CoreTerms();
+  AddManipulationTerms(library);
+  return library;
+}
+
+env::TaskConfig LoadTaskConfig(const std::string& name_or_file,
+                               const std::vector<std::string>& overrides) {
+  const fs::path file = TaskFile(CanonicalTaskName(name_or_file));
+  config::Node node = config::Compose(file, {ShareDir() / "tasks"});
+  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
+  env::TaskConfig task;
+  config::Read(node, task);
+  return task;
+}
+
+env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source) {
+  env::TaskConfig task;
+  config::Read(config::ParseYaml(yaml, source), task);
+  return task;
+}
+
+std::shared_ptr<const env::Task> MakeTask(const env::TaskConfig& config) {
+  return std::make_shared<const env::Task>(config, AllTerms());
+}
+
+}  // namespace simscale::tasks

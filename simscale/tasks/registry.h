@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simscale/env/task.h"
+
+namespace simscale::tasks {
+
+/// Names of the packaged tasks, sorted: the YAML files in the share folder's tasks/.
+std::vector<std::string> TaskNames();
+
+/// "pick_place" and "SimScale/PickPlace-v0" mean the same task; a path to a .yaml file stays as it
+/// is. Throws UserError with the nearest name if there is no such task.
+std::string CanonicalTaskName(const std::string& name);
+
+/// "pick_place" -> "SimScale/PickPlace-v0".
+std::string GymnasiumId(const std::string& name);
+
+/// Every term type a task may use: the core ones and those of the packaged tasks.
+env::TermLibrary AllTerms();
+
+/// Reads a packaged task or a task file, with its `defaults:` composed and `overrides`
+/// ("scene.timestep=0.002") applied. Throws UserError with file:line:column.
+env::TaskConfig LoadTaskConfig(const std::string& name_or_file,
+                               const std::vector<std::string>& overrides = {});
+
+/// From a resolved task as datasets and checkpoints carry it; `source` names it in errors.
+env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source);
+
+/// Compiles the task's model and terms.
+std::shared_ptr<const env::Task> MakeTask(const env::TaskConfig& config);
+
+}  // namespace simscale::tasks
