@@ -1,0 +1,60 @@
+"""Fixtures of the tests that run the built command from outside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Simscale = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def simscale_bin() -> Path:
+    """The command under test: $SIMSCALE_BIN, which `make test` sets, or the release build."""
+    binary = Path(os.environ.get("SIMSCALE_BIN", ROOT / "build/release/bin/simscale"))
+    if not os.access(binary, os.X_OK):
+        pytest.fail(f"no command at {binary}: run 'make build', or set SIMSCALE_BIN")
+    return binary
+
+
+@pytest.fixture
+def simscale(simscale_bin: Path, tmp_path: Path) -> Simscale:
+    """Runs the command in an empty folder: simscale("datagen", "--n-episodes", 3).
+
+    Returns the CompletedProcess with text in stdout and stderr. `exit_code` is the status to expect;
+    None takes any. `timeout` is in seconds; `env` adds to the environment; `cwd` replaces the folder.
+    """
+
+    def run(
+        *arguments: object,
+        exit_code: int | None = 0,
+        timeout: float = 300,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: str | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        command = [str(simscale_bin), *map(str, arguments)]
+        result = subprocess.run(
+            command,
+            cwd=cwd or tmp_path,
+            env={**os.environ, **(env or {})},
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        if exit_code is not None and result.returncode != exit_code:
+            pytest.fail(
+                f"{' '.join(command)}\nended with {result.returncode}, expected {exit_code}\n"
+                f"--- stdout\n{result.stdout}\n--- stderr\n{result.stderr}",
+                pytrace=False,
+            )
+        return result
+
+    return run
