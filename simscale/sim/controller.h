@@ -11,18 +11,45 @@
 namespace simscale::sim {
 
 struct ControllerConfig {
-  std::string type = "ee_delta";  ///< ee_delta or joint_position
-  double position_scale = 0.05;   ///< m a control step at action 1
-  bool yaw = false;               ///< adds a yaw component to the action
-  double yaw_scale = 0.2;         ///< rad a control step at action 1
-  // ... further fields (damping, posture gain, lead limit, workspace) are declared in Describe.
+  std::string type = "ee_delta";     ///< ee_delta or joint_position
+  std::string ee_site = "ee";        ///< the end effector's site
+  std::string gripper = "gripper";   ///< the gripper's actuator; "": none, and no action for it
+  std::string reference = "target";  ///< deltas add to the commanded target, or to what is measured
+
+  // ee_delta
+  double position_scale = 0.05;  ///< m a control step at action 1
+  bool yaw = false;              ///< adds a yaw component to the action
+  double yaw_scale = 0.2;        ///< rad a control step at action 1
+  double yaw_limit = 1.6;        ///< rad, either way from the hand's x axis along the world's
+  double lead_limit = 0.15;      ///< m, of the commanded position before the measured one
+  std::vector<double> workspace_low = {0.25, -0.45, 0.012};  ///< m, of the commanded position
+  std::vector<double> workspace_high = {0.75, 0.45, 0.7};
+  int ik_iterations = 4;
+  double ik_damping = 0.03;    ///< lambda of damped least squares
+  double posture_gain = 0.05;  ///< share of the way to the home posture, in the null space, a step
+  double max_joint_step = 0.25;  ///< rad a control step, of each commanded joint
+
+  // joint_position
+  std::string joint_mode =
+      "delta";               ///< delta: action times joint_scale; absolute: over the joint's range
+  double joint_scale = 0.1;  ///< rad a control step at action 1
+  double joint_lead_limit = 0.3;  ///< rad, of the commanded joint before the measured one
+
   void Describe(config::Fields& f);
   void Validate() const;
 };
 
 /// Turns an action in [-1, 1]^A into MuJoCo's ctrl, once a control step. Const and shared by all
 /// environments; what it remembers of one environment lies in the caller's `state`, which is saved
-/// and restored with the physics. No allocation in Reset and Apply; each thread passes a scratch.
+/// and restored with the physics. Reads of the data qpos alone, so that a restored state goes on
+/// with the same bits. No allocation in Reset and Apply; each thread passes a scratch.
+///
+/// ee_delta: dx, dy, dz [, dyaw] [, gripper]. The commanded position moves by position_scale times
+/// the action and stays within the workspace box and lead_limit of the measured position; the hand
+/// points down, as far as the arm reaches (position goes before orientation), turned by the
+/// commanded yaw. joint_position: one component a joint, named after it [, gripper]. The gripper's
+/// component is absolute: -1 closed (the low end of its actuator's range), 1 open. Components out
+/// of [-1, 1] are clipped; one that is not a number commands no change.
 class Controller {
  public:
   virtual ~Controller() = default;

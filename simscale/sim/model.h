@@ -40,8 +40,8 @@ class Data {
   std::unique_ptr<mjData, void (*)(mjData*)> data_;
 };
 
-/// MuJoCo's integration state (mjSTATE_INTEGRATION: time, qpos, qvel, act, warm start, ctrl, applied
-/// forces, mocap, user data, plugin state): what mj_step depends on, bit for bit.
+/// MuJoCo's integration state (mjSTATE_INTEGRATION: time, qpos, qvel, act, warm start, ctrl,
+/// applied forces, mocap, user data, plugin state): what mj_step depends on, bit for bit.
 int StateSize(const Model& model);
 void GetState(const Model& model, const Data& data, std::span<double> state);
 /// Sets it and runs mj_forward's position stage, so that derived positions (xpos, sites) are valid.

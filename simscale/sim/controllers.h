@@ -1,0 +1,48 @@
+#pragma once
+
+// The controllers behind MakeController; private to sim.
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simscale/common/error.h"
+#include "simscale/sim/arm.h"
+#include "simscale/sim/controller.h"
+
+namespace simscale::sim {
+
+inline double ClipAction(float a) { return std::isnan(a) ? 0.0 : std::clamp<double>(a, -1, 1); }
+
+/// The gripper's actuator: its place in ctrl and the controls for closed and open.
+class Gripper {
+ public:
+  Gripper(const Model& model, const std::string& actuator) {
+    if (actuator.empty()) return;
+    id_ = model.Id(mjOBJ_ACTUATOR, actuator);
+    if (!model->actuator_ctrllimited[id_])
+      ThrowUser("the gripper's actuator '", actuator, "' needs a ctrlrange: closed .. open");
+    closed_ = model->actuator_ctrlrange[2 * id_];
+    open_ = model->actuator_ctrlrange[2 * id_ + 1];
+    home_ = model->nkey > 0 ? model->key_ctrl[id_] : open_;
+  }
+  bool present() const { return id_ >= 0; }
+  void Reset(mjData* data) const {
+    if (present()) data->ctrl[id_] = home_;
+  }
+  void Apply(float action, mjData* data) const {
+    if (!std::isnan(action))
+      data->ctrl[id_] = closed_ + (open_ - closed_) * (ClipAction(action) + 1) / 2;
+  }
+
+ private:
+  int id_ = -1;
+  double closed_ = 0, open_ = 0, home_ = 0;
+};
+
+std::unique_ptr<Controller> MakeEeDelta(const ControllerConfig& config, const Model& model);
+std::unique_ptr<Controller> MakeJointPosition(const ControllerConfig& config, const Model& model);
+
+}  // namespace simscale::sim

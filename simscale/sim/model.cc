@@ -1,0 +1,136 @@
+#include "simscale/sim/model.h"
+
+#include <cmath>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/common/log.h"
+
+namespace simscale::sim {
+namespace {
+
+// MuJoCo's error function must not return. An exception may pass through its C frames: they carry
+// unwind tables on every platform we build for, and the test throws through several of them.
+// NOLINTNEXTLINE(bugprone-exception-escape)
+[[noreturn]] void OnMujocoError(const char* message) {
+  std::string text = Trim(message);
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  throw Error("MuJoCo: " + text);
+}
+
+// MuJoCo warns each time; one message of a kind is enough. The kind is the text before its numbers.
+void OnMujocoWarning(const char* message) {
+  static std::mutex mutex;
+  static std::set<std::string> seen;
+  std::string text = message;
+  std::string kind = text.substr(0, text.find_first_of("0123456789"));
+  {
+    std::lock_guard lock(mutex);
+    if (!seen.insert(kind).second) return;
+  }
+  LogWarning("MuJoCo: ", Trim(text));
+}
+
+std::string HashOf(const mjModel* model) {
+  std::vector<char> bytes(static_cast<size_t>(mj_sizeModel(model)));
+  mj_saveModel(model, nullptr, bytes.data(), static_cast<int>(bytes.size()));
+  return Sha256Hex(std::string_view(bytes.data(), bytes.size()));
+}
+
+const char* TypeName(mjtObj type) {
+  const char* name = mju_type2Str(type);
+  return name != nullptr ? name : "object";
+}
+
+}  // namespace
+
+void InstallMujocoHandlers() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    mju_user_error = OnMujocoError;
+    mju_user_warning = OnMujocoWarning;
+  });
+}
+
+Model::Model(mjModel* model) {
+  InstallMujocoHandlers();
+  if (model == nullptr) ThrowUser("the MuJoCo model is null: it was not compiled or loaded");
+  model->opt.disableflags |= mjDSBL_AUTORESET;
+  model_ = std::shared_ptr<const mjModel>(
+      model, [](const mjModel* m) { mj_deleteModel(const_cast<mjModel*>(m)); });
+  hash_ = HashOf(model);
+}
+
+int Model::Id(mjtObj type, const std::string& name) const {
+  int id = mj_name2id(get(), type, name.c_str());
+  if (id >= 0) return id;
+  std::vector<std::string> known;
+  for (int i = 0; const char* other = mj_id2name(get(), type, i); ++i) known.emplace_back(other);
+  throw UserError(UnknownName(Cat(TypeName(type), " of the model"), name, known));
+}
+
+int Model::JointQposAddress(const std::string& joint) const {
+  return get()->jnt_qposadr[Id(mjOBJ_JOINT, joint)];
+}
+
+int Model::JointDofAddress(const std::string& joint) const {
+  return get()->jnt_dofadr[Id(mjOBJ_JOINT, joint)];
+}
+
+Data::Data(const Model& model) : data_(mj_makeData(model.get()), mj_deleteData) {
+  if (!data_) ThrowIo("MuJoCo could not allocate a simulation state (out of memory?)");
+}
+
+int StateSize(const Model& model) {
+  return static_cast<int>(mj_stateSize(model.get(), mjSTATE_INTEGRATION));
+}
+
+namespace {
+void CheckStateSize(const Model& model, size_t size) {
+  if (size != static_cast<size_t>(StateSize(model)))
+    throw ShapeError(
+        Cat("a physics state of this model has ", StateSize(model), " numbers, got ", size));
+}
+}  // namespace
+
+void GetState(const Model& model, const Data& data, std::span<double> state) {
+  CheckStateSize(model, state.size());
+  mj_getState(model.get(), data.get(), state.data(), mjSTATE_INTEGRATION);
+}
+
+void SetState(const Model& model, Data& data, std::span<const double> state) {
+  CheckStateSize(model, state.size());
+  mj_setState(model.get(), data.get(), state.data(), mjSTATE_INTEGRATION);
+  // The position stage writes nothing that belongs to the integration state, so the warm start that
+  // was just set stays as it is.
+  mj_fwdPosition(model.get(), data.get());
+}
+
+bool IsFinite(const Model& model, const Data& data, std::string* what) {
+  const mjModel* m = model.get();
+  auto bad = [](double x) { return !(std::abs(x) < mjMAXVAL); };
+  auto report = [&](const char* array, int index, int joint, double value) {
+    if (what != nullptr) {
+      const char* name = joint >= 0 ? mj_id2name(m, mjOBJ_JOINT, joint) : nullptr;
+      *what = Cat(array, "[", index, "] of joint '", name != nullptr ? name : "?", "' is ", value);
+    }
+    return false;
+  };
+  for (int i = 0; i < m->nq; ++i)
+    if (bad(data->qpos[i])) {
+      int joint = -1;
+      for (int j = 0; j < m->njnt && m->jnt_qposadr[j] <= i; ++j) joint = j;
+      return report("qpos", i, joint, data->qpos[i]);
+    }
+  for (int i = 0; i < m->nv; ++i) {
+    if (bad(data->qvel[i])) return report("qvel", i, m->dof_jntid[i], data->qvel[i]);
+    if (bad(data->qacc[i])) return report("qacc", i, m->dof_jntid[i], data->qacc[i]);
+  }
+  return true;
+}
+
+}  // namespace simscale::sim

@@ -1,0 +1,3 @@
+#include "simscale/sim/model.h"
+
+#include <gtest/gtest.h>

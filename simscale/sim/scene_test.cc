@@ -1,0 +1,3 @@
+#include <gtest/gtest.h>
+
+#include "simscale/sim/model.h"
