@@ -11,6 +11,7 @@ using internal::Printable;
 
 constexpr char kSource[] = "command line";
 constexpr size_t kMaxSweep = 10'000;
+constexpr size_t kMaxDepth = 64;  // as for files
 
 [[noreturn]] void Fail(const std::string& assignment, const std::string& what) {
   ThrowUser(kSource, ": '", Printable(assignment), "': ", what);
@@ -35,12 +36,17 @@ void SetMarks(Node& node) {
 
 // Lists, maps and quoted text are YAML. All else is one scalar as it stands, so that text may hold
 // ": ", " #", "*" and the like.
-Node ParseValue(const std::string& value) {
+Node ParseValue(const std::string& value, const std::string& assignment) {
   if (internal::FindInvalidUtf8(value) != std::string::npos)
     ThrowUser(kSource, ": not UTF-8 text: '", Printable(value), "'");
   Node node;
   if (!value.empty() && std::string_view("[{\"'").find(value[0]) != std::string_view::npos) {
-    node = ParseYaml(value, kSource);
+    try {
+      node = ParseYaml(value, kSource);
+    } catch (const UserError& e) {  // a place within the value helps no one; show all of it
+      const std::string message = e.what();
+      Fail(assignment, message.substr(message.find(": ") + 2));
+    }
   } else if (value.empty()) {
     node = Node::Scalar("", true);
   } else if (!internal::IsNullText(value)) {
@@ -66,9 +72,10 @@ Node& ListItem(Node& list, const std::string& part, const std::string& path,
 
 void ApplyOverride(Node& root, const std::string& assignment) {
   const auto [path, value] = SplitAssignment(assignment);
-  Node parsed = ParseValue(value);
+  Node parsed = ParseValue(value, assignment);
   const bool removes = parsed.kind == Node::Kind::kNull;
   const std::vector<std::string> parts = Split(path, '.');
+  if (parts.size() > kMaxDepth) Fail(assignment, Cat("nested deeper than ", kMaxDepth, " levels"));
   Node* node = &root;
   std::string walked;
   for (size_t i = 0; i < parts.size(); ++i) {

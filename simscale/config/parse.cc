@@ -35,7 +35,10 @@ class Builder : public YAML::EventHandler {
   Node TakeRoot() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (++documents_ > 1) Fail(mark, "a second document starts here; a file may hold one only");
+    if (++documents_ > 1)
+      Fail(mark,
+           "only one document is allowed, and another starts here. Check the indentation, and "
+           "that a space follows each ':' and '-'");
   }
   void OnDocumentEnd() override {}
 
@@ -54,7 +57,7 @@ class Builder : public YAML::EventHandler {
     const Anchored& target = known->second;
     if (ExpectsKey()) {
       if (target.node.kind != Node::Kind::kScalar)
-        Fail(mark, "a key must be text, not a list or map");
+        Fail(mark, "a key must be text, not a list or map. Is a bracket left open?");
       SetKey(mark, target.node.scalar);
       return;
     }
@@ -144,7 +147,7 @@ class Builder : public YAML::EventHandler {
   }
 
   void Start(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Node node) {
-    if (ExpectsKey()) Fail(mark, "a key must be text, not a list or map");
+    if (ExpectsKey()) Fail(mark, "a key must be text, not a list or map. Is a bracket left open?");
     CheckTag(mark, tag);
     if (static_cast<int>(stack_.size()) >= kMaxDepth) FailDepth(mark);
     Count(mark, 1);
@@ -165,6 +168,8 @@ class Builder : public YAML::EventHandler {
     Open& top = stack_.back();
     top.height = std::max(top.height, height + 1);
     if (top.node.kind == Node::Kind::kMap) {
+      // What is not there has no place; yaml-cpp gives that of whatever comes next.
+      if (node.kind == Node::Kind::kNull) node.mark = top.key_mark;
       node.key_mark = std::move(top.key_mark);
       top.node.map.emplace_back(std::move(*top.key), std::move(node));
       top.key.reset();
@@ -181,6 +186,35 @@ class Builder : public YAML::EventHandler {
   std::vector<Open> stack_;
   std::unordered_map<YAML::anchor_t, Anchored> anchors_;
 };
+
+// yaml-cpp closes a quote that is open at the end of the file by itself if a line break comes last.
+// A comment in the first column stops that and changes nothing else.
+std::string WithLastComment(const std::string& text) {
+  const size_t last = text.find_last_not_of(" \t");
+  if (last == std::string::npos || text[last] != '\n') return text;
+  return text.substr(0, last + 1) + "#";
+}
+
+// What yaml-cpp says, in words of someone who writes the file.
+std::string Explain(const std::string& message) {
+  static constexpr std::pair<std::string_view, std::string_view> kHints[] = {
+      {"illegal map value", "a ':' where no key can be; check the indentation, or quote the text"},
+      {"illegal EOF in scalar", "a quote is not closed"},
+      {"illegal tab when looking for indentation", "indent with spaces, not tabs"},
+      {"unknown token", "text that begins with this character needs quotes"},
+      {"end of map not found", "neither a key of this map nor its end; check the indentation"},
+      {"end of sequence not found",
+       "neither an item of this list nor its end; check the indentation"},
+      {"end of map flow not found", "',' or '}' is missing"},
+      {"end of sequence flow not found", "',' or ']' is missing"},
+      {"illegal flow end", "a closing bracket that nothing opened"},
+      {"illegal block entry", "a '-' where no list can be; check the indentation"},
+      {"the referenced anchor is not defined", "an alias (*) without its anchor (&)"},
+  };
+  for (const auto& [theirs, ours] : kHints)
+    if (message.compare(0, theirs.size(), theirs) == 0) return std::string(ours);
+  return internal::Printable(message, 200);
+}
 
 // yaml-cpp takes some control characters for the end of the file, and repairs broken UTF-8.
 void CheckCharacters(const std::string& text, const std::string& source) {
@@ -208,7 +242,7 @@ Node ParseYaml(const std::string& text, const std::string& source) {
   if (text.size() > kMaxBytes)
     ThrowUser(source, ": a configuration may have 8 MiB at most, got ", text.size(), " bytes");
   CheckCharacters(text, source);
-  std::istringstream stream(text);
+  std::istringstream stream(WithLastComment(text));
   Builder builder(source);
   try {
     YAML::Parser parser(stream);
@@ -217,7 +251,7 @@ Node ParseYaml(const std::string& text, const std::string& source) {
   } catch (const YAML::Exception& e) {
     const Mark mark =
         e.mark.is_null() ? Mark{source} : Mark{source, e.mark.line + 1, e.mark.column + 1};
-    ThrowUser(mark.ToString(), ": not valid YAML: ", internal::Printable(e.msg, 200));
+    ThrowUser(mark.ToString(), ": not valid YAML: ", Explain(e.msg));
   }
   Node root = builder.TakeRoot();
   if (root.mark.source.empty()) root.mark = {source, 1, 1};

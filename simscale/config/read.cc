@@ -82,12 +82,10 @@ class ValueReader {
     }
     if (status == NumberStatus::kNotANumber)
       Fail(node, path, "must be an integer", IntegerHint(node) + ZeroHint(node));
-    if (status == NumberStatus::kOutOfRange || value > Wide{std::numeric_limits<T>::max()} ||
-        value < Wide{std::numeric_limits<T>::min()})
-      Fail(node, path,
-           HasRange() ? "must be " + RangeWords()
-                      : Cat("must be in ", std::numeric_limits<T>::min(), " .. ",
-                            std::numeric_limits<T>::max()));
+    using Limits = std::numeric_limits<T>;
+    if (status == NumberStatus::kOutOfRange || value > Wide{Limits::max()} ||
+        value < Wide{Limits::min()})
+      FailRange(node, path, Cat(Limits::min()), Cat(Limits::max()));
     CheckRange(node, path, static_cast<long double>(value));
     return static_cast<T>(value);
   }
@@ -106,10 +104,16 @@ class ValueReader {
     return node.scalar;
   }
 
-  bool HasRange() const { return std::isfinite(info_.min) || std::isfinite(info_.max); }
   std::string RangeWords() const {
     const bool both = std::isfinite(info_.min) && std::isfinite(info_.max);
     return (both ? "in " : "") + RangeText(info_);
+  }
+  // The type's own limits hold where the field has none.
+  [[noreturn]] void FailRange(const Node& node, const std::string& path, std::string low,
+                              std::string high) const {
+    if (std::isfinite(info_.min)) low = FormatBound(info_.min);
+    if (std::isfinite(info_.max)) high = FormatBound(info_.max);
+    Fail(node, path, Cat("must be in ", low, " .. ", high));
   }
   void CheckRange(const Node& node, const std::string& path, long double value) const {
     if (value < info_.min || value > info_.max) Fail(node, path, "must be " + RangeWords());

@@ -79,15 +79,15 @@ bool IsNullText(std::string_view text) {
 }
 
 bool LooksTyped(std::string_view text) {
-  if (text.empty() || IsDigit(text[0])) return true;  // numbers, dates, 12:30:00, 0x1f, 1_000
-  if (text[0] == '+' || text[0] == '-' || text[0] == '.') {
-    std::string_view rest = WithoutSign(text);
-    if (!rest.empty() && (rest[0] == '.' || IsDigit(rest[0]))) return true;
-  }
+  if (text.empty()) return true;
+  const std::string_view rest = WithoutSign(text);
+  if (!rest.empty() && IsDigit(rest[0])) return true;  // dates, 12:30:00, 0x1f and 1_000 as well
+  if (rest.size() > 1 && rest[0] == '.' && IsDigit(rest[1])) return true;
+  // Readers of YAML 1.1 in use leave y and n alone, and axes are named so.
   const std::string lower = Lower(text);
-  for (std::string_view word : {"~", "null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+  for (std::string_view word : {"~", "null", "true", "false", "yes", "no", "on", "off"})
     if (lower == word) return true;
-  return false;
+  return rest.size() == 4 && rest[0] == '.' && IsNonFiniteText(rest);
 }
 
 std::optional<bool> ParseBool(std::string_view text) {
