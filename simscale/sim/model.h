@@ -44,7 +44,7 @@ class Data {
 /// applied forces, mocap, user data, plugin state): what mj_step depends on, bit for bit.
 int StateSize(const Model& model);
 void GetState(const Model& model, const Data& data, std::span<double> state);
-/// Sets it and runs mj_forward's position stage, so that derived positions (xpos, sites) are valid.
+/// Sets it and runs mj_step1, so that positions, velocities and contacts derived from it are valid.
 /// Stepping on gives the same bits as the original went on with.
 void SetState(const Model& model, Data& data, std::span<const double> state);
 
