@@ -12,7 +12,7 @@ namespace simscale::render {
 struct VideoConfig {
   int width = 640;
   int height = 480;
-  double fps = 20;  ///< frames a second, (0, 1000]; the control rate plays in real time
+  double fps = 20;  ///< frames a second, 1 .. 1000; the control rate plays in real time
   int crf = 20;     ///< x264's quality: 0 lossless .. 51 worst; 18 to 23 is usual
 };
 
