@@ -21,17 +21,21 @@ struct Array {
 
   int64_t size() const;  ///< number of elements
   template <class T>
-  const T* as() const { return reinterpret_cast<const T*>(bytes.data()); }
+  const T* as() const {
+    return reinterpret_cast<const T*>(bytes.data());
+  }
   template <class T>
-  T* as() { return reinterpret_cast<T*>(bytes.data()); }
+  T* as() {
+    return reinterpret_cast<T*>(bytes.data());
+  }
 };
 
 /// One recorded episode of T control steps.
 ///
-/// arrays, T first: "observations/<key>" [T, ...] the observation an action was chosen on; "actions"
-/// [T, A] float32 as the environment executed them; "rewards" [T] float32; "dones" [T] uint8, 1 on
-/// the last step; "states" [T, S] float64, the whole simulation state (physics, warm start,
-/// controller) before each step, and "final_state" [S] float64 after the last one. Optional:
+/// arrays, T first: "observations/<key>" [T, ...] the observation an action was chosen on;
+/// "actions" [T, A] float32 as the environment executed them; "rewards" [T] float32; "dones" [T]
+/// uint8, 1 on the last step; "states" [T, S] float64, the whole simulation state (physics, warm
+/// start, controller) before each step, and "final_state" [S] float64 after the last one. Optional:
 /// "expert_actions" [T, A] float32, what a noisy expert meant to do: the better training label.
 struct Episode {
   uint64_t seed = 0;   ///< the seed the environment was reset with
@@ -42,7 +46,7 @@ struct Episode {
   std::string outcome;   ///< "success", "time_limit", "failure: <term>", "non_finite"
   std::vector<Array> arrays;
 
-  int64_t length() const;  ///< T
+  int64_t length() const;                          ///< T
   const Array* Find(std::string_view name) const;  ///< nullptr if absent
 };
 
@@ -55,9 +59,9 @@ struct DatasetMeta {
   std::string model_hash;   ///< SHA-256 of the compiled MuJoCo model
   std::string mujoco_version;
   std::string simscale_version;
-  std::string policy;       ///< what acted: "scripted", a checkpoint's hash, ...
-  uint64_t seed = 0;        ///< the run's --seed
-  std::string env_args;     ///< robomimic's JSON: {"env_name", "type", "env_kwargs"}
+  std::string policy;    ///< what acted: "scripted", a checkpoint's hash, ...
+  uint64_t seed = 0;     ///< the run's --seed
+  std::string env_args;  ///< robomimic's JSON: {"env_name", "type", "env_kwargs"}
 };
 
 }  // namespace simscale::data

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "simscale/data/episode.h"
@@ -25,8 +26,10 @@ struct ArrayInfo {
   std::vector<int64_t> shape;  ///< behind T
 };
 
-/// Reads a dataset of schema 1. Opening checks the file: UserError, one line, for a missing, foreign
-/// (not HDF5), truncated, newer-schema or inconsistent file. Threads: one caller at a time.
+/// Reads a dataset of schema 1. Opening checks the file: UserError, one line, for a missing,
+/// foreign (not HDF5), truncated, newer-schema or inconsistent file (missing arrays, lengths or
+/// shapes that disagree, sizes that the file can't hold); IoError where it may not be read.
+/// Threads: one caller at a time a reader; different readers may be used at the same time.
 class DatasetReader {
  public:
   explicit DatasetReader(const std::filesystem::path& path);
@@ -40,8 +43,15 @@ class DatasetReader {
   int64_t num_steps() const;  ///< the sum of all lengths
   const EpisodeInfo& info(int64_t i) const;
   const std::vector<ArrayInfo>& arrays() const;  ///< sorted by name; final_state is not among them
+  const ArrayInfo* FindArray(std::string_view name) const;  ///< nullptr if absent
+  /// Episodes that were tried and not kept (of a datagen shard).
+  const std::vector<EpisodeInfo>& dropped() const;
+  /// The content hash that the writer noted, "" if none; ContentHash() computes it from the data.
+  const std::string& noted_hash() const;
 
-  /// Everything of episode i, or only the named arrays. Throws UserError if a name is unknown.
+  /// Everything of episode i, or only the named arrays in the order of the names. Arrays of the
+  /// first kind are sorted by name, with final_state. Throws UserError if a name is unknown or the
+  /// file is damaged there.
   Episode Read(int64_t i) const;
   Episode Read(int64_t i, const std::vector<std::string>& names) const;
 
