@@ -176,8 +176,8 @@ std::unique_ptr<env::Agent> MakeExpert(const env::Task& task, int num_rows,
 
 ExpertConfig DefaultDatagenNoise(const std::string& task_name) {
   ExpertConfig config;
-  config.action_noise = task_name == "reach" ? 0.2 : 0.2;
-  config.burst_probability = 0.03;
+  config.action_noise = task_name == "reach" ? 0.2 : 0.1;
+  config.burst_probability = 0.02;
   config.min_speed = 0.6;
   return config;
 }
