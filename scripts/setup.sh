@@ -12,29 +12,25 @@ BARE_REQUIREMENTS=(requirements-assets.txt) # installed without what they say th
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
-# Prints the interpreter to make .venv from.
+# Sets `python` to the interpreter to make .venv from.
 find_python() {
   local candidate
-  if [ -n "${PYTHON:-}" ]; then
-    new_enough "$PYTHON" || usage_error "PYTHON=$PYTHON must be a Python of 3.11 or newer," \
-      "got '$("$PYTHON" --version 2>&1 | head -n 1)'"
-    echo "$PYTHON"
-    return
-  fi
+  python=${PYTHON:-}
+  [ -z "$python" ] || return 0
   for candidate in python3 python3.12 python3.11 python3.13 python3.14; do
     if command -v "$candidate" >/dev/null && new_enough "$candidate"; then
-      echo "$candidate"
+      python=$candidate
       return
     fi
   done
   usage_error "Python 3.11 or newer is needed, found $(python3 --version 2>/dev/null || echo none)." \
-    "Debian 12, Ubuntu 24.04 and later have it (python3, python3-venv); with another one installed," \
-    "run: make setup PYTHON=/path/to/python3.11"
+    "Debian 12, Ubuntu 24.04 and later have it; with another one installed, run:" \
+    "make setup PYTHON=/path/to/python3.11"
 }
 
 make_venv() {
   local python
-  python=$(find_python)
+  find_python
   say "making $VENV with $("$python" --version)"
   # --clear: what an interrupted run left there is no base to build on.
   "$python" -m venv --clear "$VENV" || fail "could not make $VENV with $python;" \
@@ -66,17 +62,20 @@ install_wheels() {
     fail "pip ended well but the wheels above are not as pinned; remove $VENV and run 'make setup' again"
 }
 
+# Is .venv usable, and of the version that PYTHON asks for (if it asks)?
+venv_is_good() {
+  [ -x "$VENV_PYTHON" ] && new_enough "$VENV_PYTHON" && "$VENV_PYTHON" scripts/check_wheels.py --pip &&
+    { [ -z "${PYTHON:-}" ] || [ "$(minor_version "$PYTHON")" = "$(minor_version "$VENV_PYTHON")" ]; }
+}
+minor_version() { "$1" -c 'import sys; print(sys.version_info[:2])'; }
+
 lock setup
+if [ -n "${PYTHON:-}" ] && ! new_enough "$PYTHON"; then
+  usage_error "PYTHON=$PYTHON must be a Python of 3.11 or newer, got:" \
+    "$("$PYTHON" --version 2>/dev/null || echo "no such program")"
+fi
 if [ -z "${SIMSCALE_SKIP_SYSTEM:-}" ]; then
   install_debian_packages scripts/debian-packages.txt
 fi
-if [ -x "$VENV_PYTHON" ] && new_enough "$VENV_PYTHON" && "$VENV_PYTHON" scripts/check_wheels.py --pip; then
-  if [ -n "${PYTHON:-}" ] && new_enough "$PYTHON" &&
-    [ "$("$PYTHON" -c 'import sys; print(sys.version_info[:2])')" != \
-      "$("$VENV_PYTHON" -c 'import sys; print(sys.version_info[:2])')" ]; then
-    make_venv
-  fi
-else
-  make_venv
-fi
+venv_is_good || make_venv
 install_wheels
