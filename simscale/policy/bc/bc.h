@@ -1,0 +1,25 @@
+#pragma once
+
+#include "simscale/policy/bc/config.h"
+#include "simscale/policy/nets/mlp.h"
+#include "simscale/policy/policy.h"
+
+namespace simscale::policy {
+
+/// Behaviour cloning: [B, T, S] normalised, flattened to [B, T*S], an MLP, reshaped to [B, H, A].
+/// The loss is the mean over the steps inside the episode and over A of |e|, e^2 or huber(e).
+class BcPolicy : public Policy {
+ public:
+  BcPolicy(const PolicySpec& spec, const BcConfig& config);
+
+  Losses Loss(const Batch& batch) override;
+  torch::Tensor Act(const Observation& observation) override;
+  int inference_block(const torch::Device& device) const override;
+
+ private:
+  torch::Tensor Predict(torch::Tensor state_BTS);  ///< -> [B, H, A], not clipped
+  BcConfig config_;
+  Mlp net_{nullptr};
+};
+
+}  // namespace simscale::policy

@@ -1,0 +1,230 @@
+#include "simscale/policy/checkpoint.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/common/text.h"
+#include "simscale/common/version.h"
+
+namespace simscale::policy {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr const char* kManifest = "manifest.json";
+
+/// A new file that keeps count and hash of what is written to it.
+class HashedFile {
+ public:
+  explicit HashedFile(fs::path path) : path_(std::move(path)) {
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd_ < 0) Fail();
+  }
+  ~HashedFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  HashedFile(const HashedFile&) = delete;
+  HashedFile& operator=(const HashedFile&) = delete;
+
+  void Write(std::span<const std::byte> bytes) {
+    hash_.Update(bytes);
+    size_ += bytes.size();
+    while (!bytes.empty()) {
+      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) Fail();
+      bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+  }
+  /// Size and hash, after the last Write.
+  Json Close() {
+    const int fd = std::exchange(fd_, -1);
+    if (::close(fd) != 0) Fail();
+    return {{"size", size_}, {"sha256", hash_.Hex()}};
+  }
+
+ private:
+  [[noreturn]] void Fail() const {
+    ThrowIo(path_.string(), ": can't write: ", std::strerror(errno));
+  }
+  fs::path path_;
+  int fd_ = -1;
+  uint64_t size_ = 0;
+  Sha256 hash_;
+};
+
+std::span<const std::byte> BytesOf(const std::string& text) {
+  return std::as_bytes(std::span<const char>(text));
+}
+
+Json WriteTensors(const fs::path& path, const std::vector<TensorBytes>& tensors) {
+  const SafetensorsLayout layout = LayoutSafetensors(tensors, {{"format", "pt"}});
+  HashedFile file(path);
+  file.Write(BytesOf(layout.header));
+  for (std::span<const std::byte> piece : layout.data) file.Write(piece);
+  return file.Close();
+}
+
+Json WriteText(const fs::path& path, const std::string& text) {
+  HashedFile file(path);
+  file.Write(BytesOf(text));
+  return file.Close();
+}
+
+Json ManifestOf(const CheckpointInfo& info, const Json& files) {
+  Json spec = Json::parse(SpecToJson(info.spec));
+  return {
+      {"schema", kCheckpointSchema},
+      {"policy", info.spec.policy},
+      {"env_name", info.spec.env_name},
+      {"spec", spec},
+      {"step", info.step},
+      {"seed", info.seed},
+      {"success_rate", info.success_rate < 0 ? Json(nullptr) : Json(info.success_rate)},
+      {"num_parameters", info.num_parameters},
+      {"dataset_hash", info.dataset_hash},
+      {"model_hash", info.model_hash},
+      {"versions",
+       {{"simscale", kVersion}, {"mujoco", info.mujoco_version}, {"torch", info.torch_version}}},
+      {"files", files}};
+}
+
+/// -1 unless the name is "step_<digits>".
+int64_t StepOf(const std::string& name) {
+  if (!name.starts_with("step_") || name.size() < 6) return -1;
+  int64_t step = -1;
+  const char* end = name.data() + name.size();
+  const auto [at, error] = std::from_chars(name.data() + 5, end, step);
+  return error == std::errc() && at == end && step >= 0 ? step : -1;
+}
+
+[[noreturn]] void Damaged(const fs::path& dir, const std::string& what) {
+  ThrowUser(dir.string(), ": the checkpoint is damaged or half-written: ", what,
+            ". Use another step_<n> of the run");
+}
+
+void VerifyFiles(const fs::path& dir, const nlohmann::json& files) {
+  for (const auto& [name, entry] : files.items()) {
+    if (name.find('/') != std::string::npos)
+      Damaged(dir, "manifest.json names a file outside of it");
+    const fs::path path = dir / name;
+    const auto size = entry.at("size").get<uint64_t>();
+    std::error_code error;
+    const uint64_t have = fs::file_size(path, error);
+    if (error) Damaged(dir, Cat(name, " is missing"));
+    if (have != size) Damaged(dir, Cat(name, " has ", have, " bytes, its manifest says ", size));
+    if (Sha256Hex(ReadFile(path)) != entry.at("sha256").get<std::string>())
+      Damaged(dir, Cat(name, " differs from its SHA-256 in manifest.json"));
+  }
+}
+
+}  // namespace
+
+fs::path WriteCheckpoint(const fs::path& run_dir, const CheckpointContent& content) {
+  const fs::path target = run_dir / Cat("step_", content.info.step);
+  const fs::path temp = TempBeside(target);
+  MakeDirs(temp);
+  try {
+    Json files = Json::object();
+    for (const auto& [name, tensors] : content.tensors)
+      files[name] = WriteTensors(temp / name, tensors);
+    for (const auto& [name, text] : content.texts) files[name] = WriteText(temp / name, text);
+    WriteText(temp / kManifest, ManifestOf(content.info, files).dump(2) + "\n");
+    CommitDir(temp, target, true);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(temp, ignored);
+    throw;
+  }
+  return target;
+}
+
+fs::path ResolveCheckpoint(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) ThrowUser(path.string(), ": no such checkpoint or run folder");
+  if (!fs::is_directory(status))
+    ThrowUser(path.string(), ": is a file; a checkpoint is a folder with ", kManifest,
+              ": give that folder or the run folder");
+  for (const char* link : {"", "best", "latest"}) {
+    const fs::path dir = *link ? path / link : path;
+    if (fs::exists(dir / kManifest, error)) return fs::canonical(dir);
+  }
+  for (const char* name : {"model.safetensors", "state.json"})
+    if (fs::exists(path / name, error)) Damaged(path, "manifest.json is missing");
+  for (const char* link : {"best", "latest"})
+    if (fs::is_symlink(path / link, error))
+      Damaged(path / link, fs::exists(path / link, error) ? "manifest.json is missing"
+                                                          : "the link leads nowhere");
+  ThrowUser(path.string(), ": holds no checkpoint: neither ", kManifest,
+            " nor best/ nor latest/ is there");
+}
+
+CheckpointInfo ReadCheckpointInfo(const fs::path& path, bool verify) {
+  CheckpointInfo info;
+  info.dir = ResolveCheckpoint(path);
+  const std::string where = (info.dir / kManifest).string();
+  try {
+    const nlohmann::json json = nlohmann::json::parse(ReadFile(info.dir / kManifest));
+    const int schema = json.at("schema").get<int>();
+    if (schema != kCheckpointSchema)
+      ThrowUser(where, ": checkpoint schema ", schema, " is not known to this version (it reads ",
+                kCheckpointSchema, "). Use the simscale that wrote it");
+    info.spec = SpecFromJson(json.at("spec").dump(), where);
+    info.step = json.at("step").get<int64_t>();
+    info.seed = json.at("seed").get<uint64_t>();
+    if (json.at("success_rate").is_number()) info.success_rate = json["success_rate"].get<double>();
+    info.num_parameters = json.at("num_parameters").get<int64_t>();
+    info.dataset_hash = json.at("dataset_hash").get<std::string>();
+    info.model_hash = json.at("model_hash").get<std::string>();
+    info.simscale_version = json.at("versions").at("simscale").get<std::string>();
+    info.mujoco_version = json.at("versions").at("mujoco").get<std::string>();
+    info.torch_version = json.at("versions").at("torch").get<std::string>();
+    info.weights_hash = json.at("files").at("model.safetensors").at("sha256").get<std::string>();
+    if (verify) VerifyFiles(info.dir, json.at("files"));
+  } catch (const nlohmann::json::exception&) {
+    Damaged(info.dir, "manifest.json is not the JSON that it should be");
+  }
+  return info;
+}
+
+std::vector<std::pair<int64_t, fs::path>> ListCheckpoints(const fs::path& run_dir) {
+  std::vector<std::pair<int64_t, fs::path>> list;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(run_dir, error)) {
+    const int64_t step = StepOf(entry.path().filename().string());
+    if (step >= 0 && entry.is_directory()) list.emplace_back(step, entry.path());
+  }
+  std::sort(list.begin(), list.end());
+  return list;
+}
+
+void PruneCheckpoints(const fs::path& run_dir, int keep_last) {
+  std::vector<std::string> pinned;
+  for (const char* link : {"latest", "best"}) {
+    std::error_code error;
+    const fs::path target = fs::read_symlink(run_dir / link, error);
+    if (!error) pinned.push_back(target.filename().string());
+  }
+  const auto list = ListCheckpoints(run_dir);
+  const size_t keep = static_cast<size_t>(std::max(keep_last, 1));
+  for (size_t i = 0; i + keep < list.size(); ++i) {
+    const std::string name = list[i].second.filename().string();
+    if (std::find(pinned.begin(), pinned.end(), name) != pinned.end()) continue;
+    // First out of sight, then away: a kill half-way leaves debris, never half a checkpoint.
+    const fs::path trash = TempBeside(list[i].second);
+    std::error_code error;
+    fs::rename(list[i].second, trash, error);
+    if (!error) fs::remove_all(trash, error);
+  }
+}
+
+}  // namespace simscale::policy
