@@ -19,9 +19,9 @@ using internal::kGlyphWidth;
 constexpr Rgb kSuccess = {80, 220, 100};
 constexpr Rgb kFailure = {255, 90, 80};
 
-/// Text of 9 dots a line stays readable at about a fortieth of the picture's height.
+/// Lines of 10 dots are readable where some 24 to 36 of them fill the picture's height.
 int ScaleFor(const Image& image, int scale) {
-  return scale > 0 ? scale : std::max(1, (image.height + 120) / 360);
+  return scale > 0 ? scale : std::max(1, (image.height + 120) / 240);
 }
 
 /// A filled square, cut at the picture's edges.

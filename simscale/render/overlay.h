@@ -11,9 +11,9 @@
 
 namespace simscale::render {
 
-/// Text drawn with a built-in 5x7 font in cells of 6x9 pixels; equal on every machine and backend.
+/// Text drawn with a built-in 5x8 font in cells of 6x10 pixels; equal on every machine and backend.
 struct TextStyle {
-  int scale = 0;  ///< pixels a font dot; 0: by the height (1 below 600, 2 below 960, ..)
+  int scale = 0;  ///< pixels a font dot; 0: by the height (1 below 360, 2 below 600, ..)
   Rgb colour = {255, 255, 255};
   std::optional<Rgb> shadow = Rgb{};  ///< drawn one dot right and below, for contrast
 };

@@ -66,7 +66,7 @@ TEST(DrawText, IsCutAtEveryEdge) {
 TEST(MeasureText, CountsTheLongestLine) {
   const TextSize size = MeasureText("ab\nabcd", 2);
   EXPECT_EQ(size.width, 4 * 6 * 2);
-  EXPECT_EQ(size.height, 2 * 9 * 2);
+  EXPECT_EQ(size.height, 2 * 10 * 2);
   EXPECT_EQ(MeasureText("", 2).height, 0);
 }
 
