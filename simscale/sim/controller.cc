@@ -37,6 +37,11 @@ void ControllerConfig::Describe(config::Fields& f) {
           {.help = "high corner of the box of commanded positions", .unit = "m", .size = 3});
   f.Field("ik_iterations", ik_iterations,
           {.help = "differential inverse kinematics steps a control step", .min = 1, .max = 100});
+  f.Field("orientation_weight", orientation_weight,
+          {.help = "position error that one radian of tilt counts as, in inverse kinematics",
+           .unit = "m",
+           .min = 1e-4,
+           .max = 10});
   f.Field("ik_damping", ik_damping,
           {.help = "damping of the least squares", .min = 1e-4, .max = 1});
   f.Field("posture_gain", posture_gain,

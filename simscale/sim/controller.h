@@ -11,10 +11,15 @@
 namespace simscale::sim {
 
 struct ControllerConfig {
-  std::string type = "ee_delta";     ///< ee_delta or joint_position
-  std::string ee_site = "ee";        ///< the end effector's site
-  std::string gripper = "gripper";   ///< the gripper's actuator; "": none, and no action for it
-  std::string reference = "target";  ///< deltas add to the commanded target, or to what is measured
+  std::string type = "ee_delta";    ///< ee_delta or joint_position
+  std::string ee_site = "ee";       ///< the end effector's site
+  std::string gripper = "gripper";  ///< the gripper's actuator; "": none, and no action for it
+  /// What deltas add to. "measured": the measured position, so that the motion is a function of
+  /// what can be observed, and stays calm under a proportional feedback of gain up to 1. "target":
+  /// the last command, which is followed to the end; a feedback on measured positions must then
+  /// know its own commands (naive ones oscillate from a gain of 0.4 on: the arm lags its command by
+  /// 60 ms).
+  std::string reference = "measured";
 
   // ee_delta
   double position_scale = 0.05;  ///< m a control step at action 1
@@ -25,7 +30,8 @@ struct ControllerConfig {
   std::vector<double> workspace_low = {0.25, -0.45, 0.012};  ///< m, of the commanded position
   std::vector<double> workspace_high = {0.75, 0.45, 0.7};
   int ik_iterations = 4;
-  double ik_damping = 0.03;    ///< lambda of damped least squares
+  double orientation_weight = 0.02;  ///< m of position error that one rad of tilt counts as
+  double ik_damping = 0.015;         ///< lambda of damped least squares
   double posture_gain = 0.05;  ///< share of the way to the home posture, in the null space, a step
   double max_joint_step = 0.25;  ///< rad a control step, of each commanded joint
 

@@ -8,57 +8,58 @@ namespace {
 using Vec3 = Arm::Vec3;
 using Mat3 = Arm::Mat3;
 using Joints = Arm::Joints;
-using Rows = std::array<Joints, 3>;  ///< a 3 x joints matrix
+constexpr size_t kN = Arm::kMaxJoints;  // joints past the arm's own are zero in all arrays
+constexpr size_t kM = 6;                // rows of the task: position, then weighted orientation
+using Task = std::array<double, kM>;
+using Jacobian = std::array<Joints, kM>;
 
-double Dot(const Joints& a, const Joints& b, size_t n) {
+double Dot(const Joints& a, const Joints& b) {
   double sum = 0;
-  for (size_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  for (size_t i = 0; i < kN; ++i) sum += a[i] * b[i];
   return sum;
 }
 
-/// x = (J J^T + damping^2 I)^-1 b by Cholesky.
-Vec3 SolveDamped(const Rows& jacobian, size_t n, double damping, const Vec3& b) {
-  double l00, l10, l11, l20, l21, l22, d2 = damping * damping;
-  const Rows& j = jacobian;
-  l00 = std::sqrt(Dot(j[0], j[0], n) + d2);
-  l10 = Dot(j[1], j[0], n) / l00;
-  l20 = Dot(j[2], j[0], n) / l00;
-  l11 = std::sqrt(Dot(j[1], j[1], n) + d2 - l10 * l10);
-  l21 = (Dot(j[2], j[1], n) - l20 * l10) / l11;
-  l22 = std::sqrt(Dot(j[2], j[2], n) + d2 - l20 * l20 - l21 * l21);
-  double y0 = b[0] / l00, y1 = (b[1] - l10 * y0) / l11, y2 = (b[2] - l20 * y0 - l21 * y1) / l22;
-  double x2 = y2 / l22, x1 = (y1 - l21 * x2) / l11, x0 = (y0 - l10 * x1 - l20 * x2) / l00;
-  return {x0, x1, x2};
-}
-
-/// dq += J^T (J J^T + damping^2 I)^-1 (e - J dq): the smallest change of dq that serves this task.
-void Serve(const Rows& jacobian, size_t n, double damping, const Vec3& error, Joints& dq) {
-  Vec3 rest;
-  for (size_t r = 0; r < 3; ++r) rest[r] = error[r] - Dot(jacobian[r], dq, n);
-  Vec3 x = SolveDamped(jacobian, n, damping, rest);
-  for (size_t i = 0; i < n; ++i)
-    dq[i] += jacobian[0][i] * x[0] + jacobian[1][i] * x[1] + jacobian[2][i] * x[2];
-}
-
-/// Projects the rows of `task` onto the null space of `above`: the higher task is left alone.
-Rows Below(const Rows& above, size_t n, const Rows& task) {
-  constexpr double kRidge = 1e-4;  // keeps the projection finite where `above` loses rank
-  Rows result = task;
-  for (Joints& row : result) {
-    Vec3 along = {Dot(above[0], row, n), Dot(above[1], row, n), Dot(above[2], row, n)};
-    Vec3 x = SolveDamped(above, n, kRidge, along);
-    for (size_t i = 0; i < n; ++i)
-      row[i] -= above[0][i] * x[0] + above[1][i] * x[1] + above[2][i] * x[2];
+/// (J J^T + damping^2 I)^-1 by Cholesky.
+class Damped {
+ public:
+  Damped(const Jacobian& j, double damping) {
+    for (size_t r = 0; r < kM; ++r)
+      for (size_t c = 0; c <= r; ++c) {
+        double sum = Dot(j[r], j[c]) + (r == c ? damping * damping : 0);
+        for (size_t k = 0; k < c; ++k) sum -= l_[r][k] * l_[c][k];
+        l_[r][c] = r == c ? 1 / std::sqrt(sum) : sum * l_[c][c];
+      }
   }
-  return result;
+  Task Solve(Task x) const {
+    for (size_t r = 0; r < kM; ++r) {
+      for (size_t k = 0; k < r; ++k) x[r] -= l_[r][k] * x[k];
+      x[r] *= l_[r][r];
+    }
+    for (size_t r = kM; r-- > 0;) {
+      for (size_t k = r + 1; k < kM; ++k) x[r] -= l_[k][r] * x[k];
+      x[r] *= l_[r][r];
+    }
+    return x;
+  }
+
+ private:
+  std::array<std::array<double, kM>, kM> l_;  ///< lower factor, its diagonal inverted
+};
+
+/// v += scale * J^T x.
+void AddTransposed(const Jacobian& j, const Task& x, double scale, Joints& v) {
+  for (size_t r = 0; r < kM; ++r)
+    for (size_t i = 0; i < kN; ++i) v[i] += scale * x[r] * j[r][i];
 }
 
 /// State: commanded position (3), commanded yaw, commanded joints.
 ///
-/// Differential inverse kinematics with task priorities (Siciliano and Slotine 1991; damping after
-/// Nakamura and Hanafusa 1986): position first, orientation in its null space, posture in the null
-/// space of both. Each joint stays within its range and max_joint_step of the last command; one
-/// that would leave is set to its bound and the rest is solved again without it.
+/// Differential inverse kinematics by damped least squares (Nakamura and Hanafusa 1986) on position
+/// and weighted orientation, with the home posture in the null space. The weight is small: where
+/// the arm can't reach a place with the hand pointing down, it tilts the hand rather than miss the
+/// place, and where it can, both errors go to zero whatever the weight. Each joint stays within its
+/// range and max_joint_step of the last command; one that would leave is set to its bound and the
+/// rest is solved again without it.
 class EeDelta final : public Controller {
  public:
   EeDelta(const ControllerConfig& config, const Model& model)
@@ -145,77 +146,65 @@ class EeDelta final : public Controller {
     for (int iteration = 0; iteration < config_.ik_iterations; ++iteration) {
       Arm::Pose pose;
       arm_.Forward(q, pose);
-      Vec3 ep, eo = RotationError(pose.rot, rotation);
-      for (size_t k = 0; k < 3; ++k) ep[k] = position[k] - pose.pos[k];
-      // The posture's pull disturbs the tasks to second order; later iterations mend that.
-      double posture = iteration == 0 ? config_.posture_gain : 0;
-      double error = std::abs(ep[0]) + std::abs(ep[1]) + std::abs(ep[2]) + std::abs(eo[0]) +
-                     std::abs(eo[1]) + std::abs(eo[2]);
-      constexpr double kDone = 1e-6;  // m and rad
-      if (iteration > 0 && error < kDone) return;
-      Step(pose, ep, eo, posture, low, high, q);
+      Vec3 turn = RotationError(pose.rot, rotation);
+      Task error;
+      double size = 0;
+      for (size_t k = 0; k < 3; ++k) {
+        error[k] = position[k] - pose.pos[k];
+        error[3 + k] = config_.orientation_weight * turn[k];
+        size += std::abs(error[k]) + std::abs(error[3 + k]);
+      }
+      constexpr double kDone = 1e-6;  // m, in sum
+      if (iteration > 0 && size < kDone) return;
+      // The posture's pull disturbs the task to second order; later iterations mend that.
+      Step(pose, error, iteration == 0 ? config_.posture_gain : 0, low, high, q);
     }
   }
 
-  void Step(const Arm::Pose& pose, const Vec3& ep, const Vec3& eo, double posture,
-            const Joints& low, const Joints& high, Joints& q) const {
-    Rows linear{}, angular{};
+  void Step(const Arm::Pose& pose, Task error, double posture, const Joints& low,
+            const Joints& high, Joints& q) const {
+    Jacobian jacobian{};
     for (size_t i = 0; i < n_; ++i) {
       Vec3 arm{};
       for (size_t k = 0; k < 3; ++k) arm[k] = pose.pos[k] - pose.anchor[i][k];
-      Vec3 v = Cross(pose.axis[i], arm);
-      for (size_t k = 0; k < 3; ++k) linear[k][i] = v[k], angular[k][i] = pose.axis[i][k];
+      Vec3 linear = Cross(pose.axis[i], arm);
+      for (size_t k = 0; k < 3; ++k) {
+        jacobian[k][i] = linear[k];
+        jacobian[3 + k][i] = config_.orientation_weight * pose.axis[i][k];
+      }
     }
-    Joints fixed{};  // the change of the joints that reached a bound
-    std::array<bool, Arm::kMaxJoints> bound{};
-    Joints dq{};
+    Joints dq{}, fixed{};  // fixed: the change of the joints that reached a bound
+    std::array<bool, kN> bound{};
     for (size_t pass = 0; pass <= n_; ++pass) {
-      Vec3 p = ep, o = eo;
-      for (size_t i = 0; i < n_; ++i)
-        if (bound[i])
-          for (size_t k = 0; k < 3; ++k) {
-            p[k] -= linear[k][i] * fixed[i];
-            o[k] -= angular[k][i] * fixed[i];
-          }
-      Rows free_linear = linear, free_angular = angular;
-      for (size_t i = 0; i < n_; ++i)
-        if (bound[i])
-          for (size_t k = 0; k < 3; ++k) free_linear[k][i] = free_angular[k][i] = 0;
-      dq = Solve(free_linear, free_angular, p, o, posture, q, bound);
+      dq = {};
+      AddTransposed(jacobian, Damped(jacobian, config_.ik_damping).Solve(error), 1, dq);
+      if (posture > 0) {
+        Joints pull{};
+        for (size_t i = 0; i < n_; ++i)
+          if (!bound[i]) pull[i] = posture * (posture_[i] - q[i]);
+        Task moved;
+        for (size_t r = 0; r < kM; ++r) moved[r] = Dot(jacobian[r], pull);
+        constexpr double kRidge = 1e-5;  // keeps the projection finite where the task loses rank
+        AddTransposed(jacobian, Damped(jacobian, kRidge).Solve(moved), -1, pull);
+        for (size_t i = 0; i < n_; ++i) dq[i] += pull[i];
+      }
       bool changed = false;
       for (size_t i = 0; i < n_; ++i) {
         if (bound[i]) continue;
         double wanted = q[i] + dq[i], allowed = std::clamp(wanted, low[i], high[i]);
-        if (wanted != allowed) bound[i] = changed = true, fixed[i] = allowed - q[i];
+        if (wanted == allowed) continue;
+        bound[i] = changed = true;
+        fixed[i] = allowed - q[i];
+        for (size_t r = 0; r < kM; ++r) {  // its motion is given: out of the equations
+          error[r] -= jacobian[r][i] * fixed[i];
+          jacobian[r][i] = 0;
+        }
       }
       if (!changed) break;
     }
     for (size_t i = 0; i < n_; ++i)
       q[i] = std::clamp(q[i] + (bound[i] ? fixed[i] : dq[i]), low[i], high[i]);
   }
-
-  Joints Solve(const Rows& linear, const Rows& angular, const Vec3& ep, const Vec3& eo,
-               double posture, const Joints& q,
-               const std::array<bool, Arm::kMaxJoints>& bound) const {
-    Joints dq{};
-    Rows angular_below = Below(linear, n_, angular);
-    // Lowest first: each higher task then corrects what those below did to it.
-    if (posture > 0) {
-      for (size_t i = 0; i < n_; ++i) dq[i] = bound[i] ? 0 : posture * (posture_[i] - q[i]);
-    }
-    Serve(linear, n_, config_.ik_damping, ep, dq);
-    // Orientation acts through its projected rows, so that the position is left as it is.
-    Vec3 rest;
-    for (size_t r = 0; r < 3; ++r) rest[r] = eo[r] - Dot(angular[r], dq, n_);
-    Vec3 x = SolveDamped(angular_below, n_, config_.ik_damping * kAngularDamping, rest);
-    for (size_t i = 0; i < n_; ++i)
-      dq[i] += angular_below[0][i] * x[0] + angular_below[1][i] * x[1] + angular_below[2][i] * x[2];
-    return dq;
-  }
-
-  // Where orientation and position compete (the arm nearly stretched), the orientation yields
-  // early: larger damping there keeps the joints calm.
-  static constexpr double kAngularDamping = 3.0;
 
   ControllerConfig config_;
   Arm arm_;

@@ -105,8 +105,8 @@ void GetState(const Model& model, const Data& data, std::span<double> state) {
 void SetState(const Model& model, Data& data, std::span<const double> state) {
   CheckStateSize(model, state.size());
   mj_setState(model.get(), data.get(), state.data(), mjSTATE_INTEGRATION);
-  // Positions, velocities and contacts as mj_step1 leaves them; it writes nothing that belongs to the
-  // integration state, so the warm start that was just set stays as it is.
+  // Positions, velocities and contacts as mj_step1 leaves them; it writes nothing that belongs to
+  // the integration state, so the warm start that was just set stays as it is.
   mj_step1(model.get(), data.get());
 }
 

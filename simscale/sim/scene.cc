@@ -31,6 +31,12 @@ void Untouchable(mjsGeom* geom) {
   geom->mass = 0;
 }
 
+void SetName(mjsElement* element, const std::string& name) {
+  if (mjs_setName(element, name.c_str()) != 0)
+    ThrowUser("scene: the name '", name, "' is taken: the robot's MJCF has a ",
+              mju_type2Str(element->elemtype), " of that name, too. Choose another.");
+}
+
 std::string OneLine(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   return Trim(text);
@@ -125,7 +131,7 @@ std::vector<double> TakeKeyframes(mjSpec* spec) {
 
 void AddBackdrop(mjSpec* spec) {
   mjsTexture* sky = mjs_addTexture(spec);
-  mjs_setName(sky->element, "sky");
+  SetName(sky->element, "sky");
   sky->type = mjTEXTURE_SKYBOX;
   sky->builtin = mjBUILTIN_GRADIENT;
   sky->width = 64;
@@ -134,7 +140,7 @@ void AddBackdrop(mjSpec* spec) {
   std::copy_n(std::array{0.93, 0.95, 0.97}.data(), 3, sky->rgb2);
 
   mjsTexture* checker = mjs_addTexture(spec);
-  mjs_setName(checker->element, "floor");
+  SetName(checker->element, "floor");
   checker->type = mjTEXTURE_2D;
   checker->builtin = mjBUILTIN_CHECKER;
   checker->width = 128;
@@ -142,14 +148,19 @@ void AddBackdrop(mjSpec* spec) {
   std::copy_n(std::array{0.55, 0.58, 0.62}.data(), 3, checker->rgb1);
   std::copy_n(std::array{0.48, 0.51, 0.55}.data(), 3, checker->rgb2);
   mjsMaterial* material = mjs_addMaterial(spec, nullptr);
-  mjs_setName(material->element, "floor");
+  SetName(material->element, "floor");
   mjs_setInStringVec(material->textures, mjTEXROLE_RGB, "floor");
   material->texuniform = 1;
   material->texrepeat[0] = material->texrepeat[1] = 1;
   material->specular = 0.1F;
 
+  mjsMaterial* matte = mjs_addMaterial(spec, nullptr);
+  SetName(matte->element, "matte");
+  matte->specular = 0.1F;
+  matte->shininess = 0.2F;
+
   mjsGeom* floor = mjs_addGeom(mjs_findBody(spec, "world"), nullptr);
-  mjs_setName(floor->element, "floor");
+  SetName(floor->element, "floor");
   floor->type = mjGEOM_PLANE;
   floor->pos[2] = kFloorHeight;
   floor->size[0] = floor->size[1] = 0;  // endless
@@ -160,13 +171,14 @@ void AddBackdrop(mjSpec* spec) {
 
 void AddTable(mjSpec* spec, const TableConfig& table) {
   mjsBody* body = mjs_addBody(mjs_findBody(spec, "world"), nullptr);
-  mjs_setName(body->element, "table");
+  SetName(body->element, "table");
   std::copy(table.pos.begin(), table.pos.end(), body->pos);
   mjsGeom* top = mjs_addGeom(body, nullptr);
-  mjs_setName(top->element, "table");
+  SetName(top->element, "table");
   SetShape(top, "box", table.size);
   top->pos[2] = -table.size[2] / 2;
   SetColour(top->rgba, table.rgba);
+  mjs_setString(top->material, "matte");
   Touchable(top, table.friction, true);
   double leg = table.pos[2] - table.size[2] - kFloorHeight;
   if (leg <= 0.05) return;
@@ -178,31 +190,32 @@ void AddTable(mjSpec* spec, const TableConfig& table) {
     geom->pos[1] = (k / 2 == 0 ? 1 : -1) * (table.size[1] / 2 - kWidth);
     geom->pos[2] = -table.size[2] - leg / 2;
     SetColour(geom->rgba, {0.35, 0.36, 0.38, 1});
+    mjs_setString(geom->material, "matte");
     Untouchable(geom);
   }
 }
 
 void AddObject(mjSpec* spec, const ObjectConfig& object) {
   mjsBody* body = mjs_addBody(mjs_findBody(spec, "world"), nullptr);
-  mjs_setName(body->element, object.name.c_str());
+  SetName(body->element, object.name);
   std::copy(object.pos.begin(), object.pos.end(), body->pos);
   std::copy(object.quat.begin(), object.quat.end(), body->quat);
   mjsGeom* geom = mjs_addGeom(body, nullptr);
-  mjs_setName(geom->element, object.name.c_str());
+  SetName(geom->element, object.name);
   SetShape(geom, object.shape, object.size);
   SetColour(geom->rgba, object.rgba);
   Touchable(geom, object.friction, !object.free);
   geom->mass = object.mass;
-  if (object.free) mjs_setName(mjs_addFreeJoint(body)->element, (object.name + "_joint").c_str());
+  if (object.free) SetName(mjs_addFreeJoint(body)->element, object.name + "_joint");
 }
 
 void AddMarker(mjSpec* spec, const MarkerConfig& marker) {
   mjsBody* body = mjs_addBody(mjs_findBody(spec, "world"), nullptr);
-  mjs_setName(body->element, marker.name.c_str());
+  SetName(body->element, marker.name);
   body->mocap = 1;
   std::copy(marker.pos.begin(), marker.pos.end(), body->pos);
   mjsGeom* geom = mjs_addGeom(body, nullptr);
-  mjs_setName(geom->element, marker.name.c_str());
+  SetName(geom->element, marker.name);
   SetShape(geom, marker.shape, marker.size);
   SetColour(geom->rgba, marker.rgba);
   Untouchable(geom);
@@ -230,7 +243,7 @@ void AddCamera(mjSpec* spec, const CameraConfig& camera) {
     ThrowUser("camera '", camera.name, "': ", UnknownName("body", camera.body, known));
   }
   mjsCamera* c = mjs_addCamera(body, nullptr);
-  mjs_setName(c->element, camera.name.c_str());
+  SetName(c->element, camera.name);
   std::copy(camera.pos.begin(), camera.pos.end(), c->pos);
   c->fovy = camera.fovy;
   if (!camera.quat.empty()) {
@@ -246,7 +259,7 @@ void AddCamera(mjSpec* spec, const CameraConfig& camera) {
 
 void AddLight(mjSpec* spec, const LightConfig& light) {
   mjsLight* l = mjs_addLight(mjs_findBody(spec, "world"), nullptr);
-  if (!light.name.empty()) mjs_setName(l->element, light.name.c_str());
+  if (!light.name.empty()) SetName(l->element, light.name);
   for (size_t i = 0; i < 3; ++i) {
     l->pos[i] = light.pos[i];
     l->dir[i] = light.target[i] - light.pos[i];
@@ -348,7 +361,7 @@ Model BuildScene(const SceneConfig& config) {
   for (const MarkerConfig& marker : config.markers) AddMarker(spec.get(), marker);
   for (const CameraConfig& camera : config.cameras) AddCamera(spec.get(), camera);
   for (const LightConfig& light : config.lights) AddLight(spec.get(), light);
-  mjs_setName(mjs_addKey(spec.get())->element, "home");
+  SetName(mjs_addKey(spec.get())->element, "home");
 
   mjModel* compiled = mj_compile(spec.get(), nullptr);
   if (compiled == nullptr)

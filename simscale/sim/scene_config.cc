@@ -178,13 +178,10 @@ void SceneConfig::Validate() const {
 std::vector<CameraConfig> SceneConfig::DefaultCameras() {
   CameraConfig overhead{
       .name = "overhead", .pos = {0.45, 0, 1.25}, .xyaxes = {0, -1, 0, 1, 0, 0}, .fovy = 42};
-  CameraConfig front{.name = "front", .pos = {1.35, 0, 0.62}, .target = {0.4, 0, 0.12}};
-  // Beside the flange, looking past the pads to the place that the hand is about to touch.
-  CameraConfig wrist{.name = "wrist",
-                     .body = "hand",
-                     .pos = {0.07, 0, 0.0},
-                     .target = {0.01, 0, 0.13},
-                     .fovy = 75};
+  CameraConfig front{.name = "front", .pos = {1.45, 0, 0.72}, .target = {0.38, 0, 0.2}, .fovy = 42};
+  // Before the hand, looking down past the pads to the place that they are about to touch.
+  CameraConfig wrist{
+      .name = "wrist", .body = "hand", .pos = {0.1, 0, 0.0}, .target = {0.03, 0, 0.14}, .fovy = 70};
   return {overhead, front, wrist};
 }
 
@@ -192,7 +189,7 @@ std::vector<LightConfig> SceneConfig::DefaultLights() {
   return {{.name = "key",
            .pos = {1.0, -0.9, 2.2},
            .target = {0.35, 0, 0.1},
-           .brightness = 0.55,
+           .brightness = 0.45,
            .shadow = true},
           {.name = "fill",
            .pos = {0.2, 1.4, 1.8},
