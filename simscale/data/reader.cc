@@ -1,15 +1,12 @@
 #include "simscale/data/reader.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
+#include <optional>
 
 #include "simscale/common/error.h"
 #include "simscale/common/text.h"
 #include "simscale/data/h5.h"
+#include "simscale/data/h5_driver.h"
 #include "simscale/data/info_json.h"
 #include "simscale/data/schema.h"
 
@@ -142,39 +139,11 @@ int64_t CountEpisodes(hid_t file) {
   return count;
 }
 
-// What can be told before HDF5 looks at the file; returns its size.
-int64_t CheckPlainFile(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found) ThrowUser(path.string(), ": no such file");
-  if (fs::is_directory(status)) ThrowUser(path.string(), ": is a folder, a dataset file is wanted");
-  if (!fs::is_regular_file(status)) ThrowUser(path.string(), ": is no regular file");
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) ThrowIo(path.string(), ": cannot read: ", std::generic_category().message(errno));
-  ::close(fd);
-  const auto size = static_cast<int64_t>(fs::file_size(path, error));
-  if (size == 0) ThrowUser(path.string(), ": is empty, a dataset (HDF5) is wanted");
-  return size;
-}
-
-Handle OpenFile(const fs::path& path) {
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "cannot set up HDF5");
-  Must(H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG), "cannot set up HDF5");
-#if H5_VERSION_GE(1, 10, 7)
-  // Network file systems often refuse locks; a finished dataset is never written to.
-  Must(H5Pset_file_locking(access.get(), false, true), "cannot set up HDF5");
-#endif
-  if (H5Fis_hdf5(path.c_str()) == 0) {
-    throw H5Error("is not an HDF5 file, a dataset written by 'simscale datagen' is wanted");
-  }
-  return Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose,
-                "is a damaged or truncated HDF5 file");
-}
-
 }  // namespace
 
 struct DatasetReader::Impl {
   fs::path path;
+  std::optional<h5::Source> source;
   Handle file;
   int64_t file_bytes = 0, num_steps = 0;
   DatasetMeta meta;
@@ -188,11 +157,12 @@ struct DatasetReader::Impl {
   }
 
   void Open() {
-    file_bytes = CheckPlainFile(path);
+    source.emplace(path);
+    file_bytes = static_cast<int64_t>(source->size());
     std::string where = path.string();
     const h5::Guard guard;
     try {
-      file = OpenFile(path);
+      file = source->OpenFile();
       meta = ReadMeta(file.get());
       if (h5::HasAttribute(file.get(), "content_hash")) {
         noted_hash = h5::GetString(file.get(), "content_hash");
@@ -230,13 +200,15 @@ struct DatasetReader::Impl {
     }
   }
 
-  Array ReadArray(hid_t group, const std::string& name) const {
+  Array ReadArray(hid_t group, const std::string& name) {
     StoredArray stored = OpenArray(group, name, name, file_bytes);
     Array array{name, stored.info.dtype, std::move(stored.info.shape), {}};
     array.bytes.resize(static_cast<size_t>(array.size()) * SizeOf(array.dtype));
-    Must(H5Dread(stored.dataset.get(), h5::MemoryType(array.dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                 array.bytes.data()),
-         "cannot read the array");
+    source->set_reading_array(true);
+    const herr_t status = H5Dread(stored.dataset.get(), h5::MemoryType(array.dtype), H5S_ALL,
+                                  H5S_ALL, H5P_DEFAULT, array.bytes.data());
+    source->set_reading_array(false);
+    Must(status, "cannot read the array");
     return array;
   }
 };

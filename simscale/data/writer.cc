@@ -8,7 +8,7 @@
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/data/h5.h"
-#include "simscale/data/h5_sink.h"
+#include "simscale/data/h5_driver.h"
 #include "simscale/data/hash.h"
 #include "simscale/data/info_json.h"
 #include "simscale/data/schema.h"
