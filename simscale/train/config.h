@@ -61,4 +61,9 @@ TrainConfig ComposeTrainConfig(const std::string& model, const std::string& env_
                                const std::filesystem::path& config_file,
                                const std::vector<std::string>& overrides);
 
+/// The configuration that a run folder was made with, overrides applied: what `--resume` goes on
+/// with.
+TrainConfig LoadRunConfig(const std::filesystem::path& run_dir,
+                          const std::vector<std::string>& overrides = {});
+
 }  // namespace simscale::train

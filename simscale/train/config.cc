@@ -1,0 +1,145 @@
+#include "simscale/train/config.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/config/node.h"
+#include "simscale/policy/load.h"
+
+namespace simscale::train {
+
+void LoopConfig::Describe(config::Fields& f) {
+  f.Field("steps", steps, {.help = "optimiser steps in all", .min = 1, .max = 1e12});
+  f.Field("batch_size", batch_size, {.help = "windows a step", .min = 1, .max = 1 << 20});
+  f.Field("lr", lr, {.help = "peak learning rate", .min = 0, .max = 10});
+  f.Field("lr_min", lr_min,
+          {.help = "learning rate at the end of the cosine", .min = 0, .max = 10});
+  f.Field("warmup_steps", warmup_steps,
+          {.help = "steps over which the learning rate rises from zero", .min = 0, .max = 1e12});
+  f.Field("betas", betas, {.help = "AdamW's moment decays", .min = 0, .max = 0.99999, .size = 2});
+  f.Field("eps", eps, {.help = "AdamW's epsilon", .min = 1e-16, .max = 1});
+  f.Field("weight_decay", weight_decay,
+          {.help = "decoupled weight decay, of matrices only", .min = 0, .max = 10});
+  f.Field("grad_clip", grad_clip,
+          {.help = "largest global gradient norm; 0: no clipping", .min = 0});
+  f.Field("ema_decay", ema_decay,
+          {.help = "decay of the averaged weights, which are the ones evaluated; 0: no averaging",
+           .min = 0,
+           .max = 0.9999999});
+  f.Field("validation_fraction", validation_fraction,
+          {.help = "share of the episodes that is held out for the validation loss",
+           .min = 0,
+           .max = 0.9});
+  f.Field("log_every", log_every, {.help = "steps between records of the metrics", .min = 1});
+  f.Field("validate_every", validate_every,
+          {.help = "steps between validation losses; 0: only with evaluations and checkpoints",
+           .min = 0});
+  f.Field(
+      "eval_every", eval_every,
+      {.help = "steps between closed-loop evaluations; one more at the end; 0: none", .min = 0});
+  f.Field("eval_episodes", eval_episodes, {.help = "episodes an evaluation", .min = 1, .max = 1e6});
+  f.Field("save_every", save_every,
+          {.help = "steps between checkpoints; 0: only at evaluations and at the end", .min = 0});
+  f.Field("keep_last", keep_last,
+          {.help = "checkpoints kept beside the best one", .min = 1, .max = 1e6});
+  f.Field("max_bad_steps", max_bad_steps,
+          {.help = "steps in a row without a finite loss before the run stops", .min = 1});
+}
+
+void LoopConfig::Validate() const {
+  if (lr_min > lr) ThrowUser("train.lr_min must be at most lr (", lr, "), got ", lr_min);
+  if (warmup_steps > steps)
+    ThrowUser("train.warmup_steps must be at most steps (", steps, "), got ", warmup_steps);
+}
+
+void TrainConfig::Describe(config::Fields& f) {
+  f.Field("dataset", dataset, {.help = "dataset file (HDF5, schema 1)"});
+  f.Field("env_name", env_name, {.help = "task; empty: the dataset's"});
+  f.Field("checkpoint_dir", checkpoint_dir, {.help = "run folder"});
+  f.Field("device", device, {.help = "where the network runs", .choices = {"auto", "cpu", "cuda"}});
+  f.Field("seed", seed, {.help = "seed of weights, order, split and evaluation"});
+  f.Field("num_threads", num_threads,
+          {.help = "threads inside one tensor operation; 1 is best for small networks",
+           .min = 1,
+           .max = 4096});
+  f.Field(
+      "observations", observations,
+      {.help = "observations that the policy reads; empty: all state observations of the dataset"});
+  f.Struct("train", train, "optimiser and loop");
+  f.Struct("policy", policy, "the policy");
+}
+
+void TrainConfig::Validate() const {
+  std::vector<std::string> known;
+  for (const auto& entry : policy::ListPolicies()) known.push_back(entry.name);
+  if (std::find(known.begin(), known.end(), policy.name) == known.end())
+    throw UserError("policy.name: " + UnknownName("policy", policy.name, known));
+  std::vector<std::string> sorted = observations;
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice != sorted.end()) ThrowUser("observations: '", *twice, "' is listed twice");
+}
+
+namespace {
+
+/// "SimScale/PickPlace-v0" -> "pick_place"; plain names stay.
+std::string PlainEnvName(const std::string& name) {
+  const std::string prefix = "SimScale/";
+  if (!name.starts_with(prefix)) return name;
+  std::string camel = name.substr(prefix.size());
+  camel = camel.substr(0, camel.rfind("-v"));
+  std::string plain;
+  for (char c : camel) {
+    const auto letter = static_cast<unsigned char>(c);
+    if (std::isupper(letter) && !plain.empty()) plain += '_';
+    plain += static_cast<char>(std::tolower(letter));
+  }
+  return plain;
+}
+
+}  // namespace
+
+std::filesystem::path PresetFor(const std::string& model, const std::string& env_name) {
+  std::vector<std::string> known;
+  for (const auto& entry : policy::ListPolicies()) known.push_back(entry.name);
+  const std::string base = model.substr(0, model.find("_debug"));
+  if (std::find(known.begin(), known.end(), base) == known.end())
+    throw UserError(UnknownName("model", model, known));
+  const fs::path presets = ShareDir() / "presets";
+  if (!env_name.empty()) {
+    const fs::path own = presets / Cat(model, "_", PlainEnvName(env_name), ".yaml");
+    if (fs::exists(own)) return own;
+  }
+  const fs::path general = presets / (model + ".yaml");
+  if (!fs::exists(general)) ThrowUser(general.string(), ": no such preset");
+  return general;
+}
+
+TrainConfig ComposeTrainConfig(const std::string& model, const std::string& env_name,
+                               const std::filesystem::path& config_file,
+                               const std::vector<std::string>& overrides) {
+  const std::string env = PlainEnvName(env_name);
+  const fs::path file = config_file.empty() ? PresetFor(model, env) : config_file;
+  std::vector<fs::path> search;
+  if (config_file.empty() || config::LoadYaml(file).Find("defaults"))
+    search = {ShareDir() / "presets"};
+  config::Node node = config::Compose(file, search);
+  if (!env.empty()) node.Set("env_name", config::Node::Scalar(env, true));
+  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
+  TrainConfig config;
+  config::Read(node, config);
+  return config;
+}
+
+TrainConfig LoadRunConfig(const std::filesystem::path& run_dir,
+                          const std::vector<std::string>& overrides) {
+  config::Node node = config::LoadYaml(run_dir / "config.yaml");
+  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
+  TrainConfig config;
+  config::Read(node, config);
+  return config;
+}
+
+}  // namespace simscale::train

@@ -1,0 +1,82 @@
+#include "simscale/train/metrics.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+
+namespace simscale::train {
+namespace {
+
+/// The part of an old metrics.jsonl that a run resumed at `resume` keeps. A half-written last line
+/// and what lies past the checkpoint go.
+std::string KeptLines(const std::string& text, const Metrics::Resume& resume) {
+  std::string kept;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    if (end == std::string::npos) break;
+    const std::string line = text.substr(at, end - at);
+    at = end + 1;
+    const nlohmann::json json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) break;
+    const auto step = json["step"].get<int64_t>();
+    if (step > resume.step) break;
+    if (step == resume.step && resume.redo && json.value("kind", "") != "train") continue;
+    kept += line + "\n";
+  }
+  return kept;
+}
+
+std::filesystem::path Prepare(const std::filesystem::path& path, const Metrics::Resume& resume) {
+  std::string kept;
+  if (resume.step >= 0 && fs::exists(path)) kept = KeptLines(ReadFile(path), resume);
+  WriteFileAtomic(path, kept);
+  return path;
+}
+
+}  // namespace
+
+Metrics::Metrics(const std::filesystem::path& run_dir, Resume resume)
+    : path_(Prepare(run_dir / "metrics.jsonl", resume)),
+      board_(run_dir / "tensorboard", resume.step) {
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (fd_ < 0) ThrowIo(path_.string(), ": can't write: ", std::strerror(errno));
+}
+
+Metrics::~Metrics() { ::close(fd_); }
+
+void Metrics::Record(int64_t step, const std::string& kind, const MetricList& values) {
+  nlohmann::ordered_json json = {{"step", step}, {"kind", kind}};
+  for (const auto& [name, value] : values) {
+    const bool whole = std::isfinite(value) && value == std::floor(value) && std::abs(value) < 1e15;
+    if (whole)
+      json[name] = static_cast<int64_t>(value);
+    else
+      json[name] = value;
+    board_.Scalar(kind + "/" + name, step, value);
+  }
+  const std::string line = json.dump() + "\n";
+  // One write a line: a kill leaves at most the last line incomplete.
+  ssize_t n = 0;
+  do n = ::write(fd_, line.data(), line.size());
+  while (n < 0 && errno == EINTR);
+  if (n != static_cast<ssize_t>(line.size()))
+    ThrowIo(path_.string(), ": can't write: ", n < 0 ? std::strerror(errno) : "no space left");
+  board_.Flush();
+}
+
+void Metrics::RecordTiming(int64_t step, const MetricList& values) {
+  for (const auto& [name, value] : values) board_.Scalar("time/" + name, step, value);
+}
+
+void Metrics::Sync() {
+  if (::fsync(fd_) != 0) ThrowIo(path_.string(), ": can't write: ", std::strerror(errno));
+}
+
+}  // namespace simscale::train

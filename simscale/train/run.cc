@@ -1,0 +1,55 @@
+#include "simscale/train/run.h"
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/common/interrupt.h"
+#include "simscale/common/log.h"
+#include "simscale/policy/load.h"
+#include "simscale/train/trainer.h"
+
+namespace simscale::train {
+namespace {
+
+/// Whether --resume finds a run that has done all its steps; fills the result then.
+bool AlreadyDone(const TrainConfig& config, TrainResult* result) {
+  const fs::path run = config.checkpoint_dir;
+  if (!fs::is_symlink(run / "latest")) return false;
+  const fs::path latest = policy::ReadCheckpointInfo(run / "latest").dir;
+  const LoopState state =
+      LoopStateFromJson(ReadFile(latest / "state.json"), (latest / "state.json").string());
+  if (state.step < config.train.steps || !state.due_done) return false;
+  *result = {.run_dir = run,
+             .step = state.step,
+             .finished = true,
+             .already_done = true,
+             .best_step = state.best_step,
+             .best_success = state.best_success,
+             .best_ci_low = state.best_ci_low,
+             .best_ci_high = state.best_ci_high,
+             .validation_loss = state.validation};
+  return true;
+}
+
+}  // namespace
+
+TrainResult RunTraining(const TrainConfig& config, const TrainOptions& options,
+                        const TrainHooks& hooks) {
+  TrainResult result;
+  if (options.resume && AlreadyDone(config, &result)) {
+    LogInfo(config.checkpoint_dir, ": all ", config.train.steps, " steps are done already");
+    return result;
+  }
+  InterruptGuard guard;
+  Trainer trainer(config, options, hooks);
+  result = trainer.Run();
+  if (!result.finished)
+    LogInfo("interrupted after step ", result.step, " of ", config.train.steps,
+            ", all is saved. Go on with: simscale train --resume --checkpoint-dir ",
+            result.run_dir.string());
+  else if (result.best_success >= 0)
+    LogInfo("best: step ", result.best_step, ", success ", Fixed(100 * result.best_success, 1),
+            " %, ", (result.run_dir / "best").string());
+  return result;
+}
+
+}  // namespace simscale::train

@@ -1,0 +1,143 @@
+#include "simscale/train/run_dir.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/config/node.h"
+#include "simscale/policy/checkpoint.h"
+
+namespace simscale::train {
+namespace {
+
+/// Settings that a resumed run may change: they do not touch what is learned. (The dataset is
+/// compared by its content, not by its path.) `steps` bends the schedule, but going on for longer
+/// is what people resume for.
+constexpr std::array<std::string_view, 10> kMayDiffer = {
+    "checkpoint_dir",   "dataset",         "device",           "num_threads",
+    "train.steps",      "train.log_every", "train.eval_every", "train.eval_episodes",
+    "train.save_every", "train.keep_last"};
+
+bool IsRun(const fs::path& dir) {
+  return fs::exists(dir / "config.yaml") || fs::is_symlink(dir / "latest") ||
+         !policy::ListCheckpoints(dir).empty();
+}
+
+/// The first setting that differs: "train.lr was 0.001, now 0.0003"; "" if none.
+std::string FirstDifference(const config::Node& old, const config::Node& now,
+                            const std::string& path) {
+  if (std::find(kMayDiffer.begin(), kMayDiffer.end(), path) != kMayDiffer.end()) return "";
+  if (old.kind == config::Node::Kind::kMap && now.kind == config::Node::Kind::kMap) {
+    for (const auto& [key, value] : now.map) {
+      const std::string below = path.empty() ? key : path + "." + key;
+      const config::Node* before = old.Find(key);
+      if (!before) continue;  // a setting that the older version lacked has its default
+      std::string difference = FirstDifference(*before, value, below);
+      if (!difference.empty()) return difference;
+    }
+    return "";
+  }
+  const std::string before = Trim(config::ToYaml(old)), after = Trim(config::ToYaml(now));
+  return before == after ? "" : Cat(path, " was ", before, ", now ", after);
+}
+
+/// What a killed process left half-made: ".<name>.tmp-<pid>-<n>" for any name.
+void RemoveDebris(const fs::path& dir) {
+  std::vector<fs::path> bases;
+  for (const auto& entry : fs::directory_iterator(dir)) {
+    const std::string name = entry.path().filename().string();
+    const size_t end = name.find(".tmp-");
+    if (name.starts_with(".") && end != std::string::npos)
+      bases.push_back(dir / name.substr(1, end - 1));
+  }
+  for (const fs::path& base : bases) RemoveStaleTemps(base);
+}
+
+void RemoveRun(const fs::path& dir) {
+  std::error_code error;
+  for (const auto& [step, path] : policy::ListCheckpoints(dir)) fs::remove_all(path, error);
+  for (const char* name : {"latest", "best", "tensorboard", "metrics.jsonl", "config.yaml"})
+    fs::remove_all(dir / name, error);
+  if (error) ThrowIo(dir.string(), ": can't delete the run: ", error.message());
+}
+
+}  // namespace
+
+std::string LoopStateToJson(const LoopState& s) {
+  const nlohmann::ordered_json json = {{"step", s.step},
+                                       {"epoch", s.epoch},
+                                       {"offset", s.offset},
+                                       {"skipped", s.skipped},
+                                       {"logged", s.logged},
+                                       {"due_done", s.due_done},
+                                       {"best_step", s.best_step},
+                                       {"best_success", s.best_success},
+                                       {"best_ci95", {s.best_ci_low, s.best_ci_high}},
+                                       {"best_validation", s.best_validation},
+                                       {"validation", s.validation}};
+  return json.dump(2) + "\n";
+}
+
+LoopState LoopStateFromJson(const std::string& text, const std::string& where) {
+  LoopState s;
+  try {
+    const nlohmann::json json = nlohmann::json::parse(text);
+    json.at("step").get_to(s.step);
+    json.at("epoch").get_to(s.epoch);
+    json.at("offset").get_to(s.offset);
+    json.at("skipped").get_to(s.skipped);
+    json.at("logged").get_to(s.logged);
+    json.at("due_done").get_to(s.due_done);
+    json.at("best_step").get_to(s.best_step);
+    json.at("best_success").get_to(s.best_success);
+    json.at("best_ci95").at(0).get_to(s.best_ci_low);
+    json.at("best_ci95").at(1).get_to(s.best_ci_high);
+    json.at("best_validation").get_to(s.best_validation);
+    json.at("validation").get_to(s.validation);
+  } catch (const nlohmann::json::exception& error) {
+    ThrowUser(where, ": the training state is damaged: ", error.what());
+  }
+  return s;
+}
+
+std::string ConfigToYaml(const TrainConfig& config) {
+  return config::ToYaml(config::Write(config));
+}
+
+std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOptions& options) {
+  const fs::path dir = config.checkpoint_dir;
+  if (dir.empty()) ThrowUser("checkpoint_dir: must not be empty");
+  if (options.resume && options.overwrite) ThrowUser("--resume and --overwrite exclude each other");
+  if (fs::exists(dir) && !fs::is_directory(dir))
+    ThrowUser(dir.string(), ": is a file, --checkpoint-dir must be a folder");
+  if (fs::exists(dir)) {
+    RemoveDebris(dir);
+    const bool run = IsRun(dir);
+    if (!run && !fs::is_empty(dir))
+      ThrowUser(dir.string(),
+                ": holds files that are no training run; choose another --checkpoint-dir");
+    if (run && !options.resume && !options.overwrite)
+      ThrowUser(dir.string(),
+                ": a run is already there. --resume goes on with it, --overwrite deletes it and "
+                "starts anew");
+    if (run && options.overwrite) RemoveRun(dir);
+  }
+  MakeDirs(dir);
+  std::optional<fs::path> from;
+  if (options.resume && fs::is_symlink(dir / "latest"))
+    from = policy::ResolveCheckpoint(dir / "latest");
+  if (from) {
+    const config::Node old = config::LoadYaml(*from / "config.yaml");
+    const std::string difference = FirstDifference(old, config::Write(config), "");
+    if (!difference.empty())
+      ThrowUser(dir.string(), ": can't resume with other settings: ", difference,
+                ". Give the same, or another --checkpoint-dir");
+  }
+  WriteFileAtomic(dir / "config.yaml", ConfigToYaml(config));
+  return from;
+}
+
+}  // namespace simscale::train

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "simscale/train/config.h"
+#include "simscale/train/run.h"
+
+namespace simscale::train {
+
+/// Where a training loop stands, beside what tensors hold: state.json of a checkpoint.
+struct LoopState {
+  int64_t step = 0;               ///< steps done
+  int64_t epoch = 0, offset = 0;  ///< the sampler's position
+  int64_t skipped = 0;            ///< steps whose loss was not finite
+  int64_t logged = 0;             ///< steps since the last record of metrics
+  bool due_done = true;           ///< false: this step's evaluation is still to be done
+  int64_t best_step = -1;         ///< -1: none yet
+  double best_success = -1, best_ci_low = 0, best_ci_high = 1;
+  double best_validation = -1;
+  double validation = -1;  ///< the latest validation loss; -1: none
+};
+std::string LoopStateToJson(const LoopState& state);
+/// Throws UserError that begins with `where` for bad text.
+LoopState LoopStateFromJson(const std::string& json, const std::string& where);
+
+/// Settles what happens with the run folder, and makes it. Returns the checkpoint to go on from, or
+/// nothing for a fresh start. Throws UserError:
+///   a run lies there and neither resume nor overwrite was said (names both);
+///   the folder holds something that is no run;
+///   the run was made with other settings (names the first that differs).
+std::optional<std::filesystem::path> PrepareRunDir(const TrainConfig& config,
+                                                   const TrainOptions& options);
+
+/// The resolved configuration as YAML: what config.yaml holds.
+std::string ConfigToYaml(const TrainConfig& config);
+
+}  // namespace simscale::train

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+#include <vector>
+
+#include "simscale/data/reader.h"
+#include "simscale/policy/policy.h"
+
+namespace simscale::train {
+
+/// All state observations and labels of a dataset as contiguous tensors, M steps in the order of
+/// the file. A window is named by its present step, 0 .. M-1.
+struct StateDataset {
+  std::vector<policy::ObservationKey> observations;
+  int action_dim = 0;
+  torch::Tensor state;   ///< [M, S] float32
+  torch::Tensor action;  ///< [M, A] float32: "expert_actions" if the file has them, else "actions"
+  torch::Tensor first;   ///< [M] int64: the first step of the window's episode
+  torch::Tensor last;    ///< [M] int64: the last one
+  std::vector<int64_t> episode_begin;  ///< [episodes + 1]
+
+  int64_t num_episodes() const { return static_cast<int64_t>(episode_begin.size()) - 1; }
+  int64_t num_steps() const { return episode_begin.back(); }
+  /// Steps of the given episodes (ascending), or of all others.
+  std::vector<int64_t> StepsOf(const std::vector<int64_t>& episodes, bool others) const;
+  void To(torch::Device device);
+
+  /// Windows as a batch. History before the episode's first step repeats that step; the chunk past
+  /// its last step repeats that action, with mask 0. index: [B] int64 on the dataset's device.
+  policy::Batch Gather(const torch::Tensor& index, int n_obs_steps, int horizon) const;
+  /// Mean and standard deviation of the state over the given steps.
+  policy::StateStatistics Statistics(const std::vector<int64_t>& steps) const;
+};
+
+/// Loads the named state observations (all float32 vectors of the file if none are named). Throws
+/// UserError, one line, for what does not fit: unknown or image observations, no actions, numbers
+/// that are not finite, actions outside of [-1, 1], no steps.
+StateDataset LoadStateDataset(const data::DatasetReader& reader,
+                              const std::vector<std::string>& names);
+
+}  // namespace simscale::train

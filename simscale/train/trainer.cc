@@ -1,0 +1,396 @@
+#include "simscale/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/common/interrupt.h"
+#include "simscale/common/log.h"
+#include "simscale/common/progress.h"
+#include "simscale/common/rng.h"
+#include "simscale/data/writer.h"
+#include "simscale/policy/registry.h"
+#include "simscale/policy/runner.h"
+#include "simscale/train/schedule.h"
+
+namespace simscale::train {
+namespace {
+
+constexpr int64_t kValidationChunk = 2048;     // windows a call: bounds the memory
+constexpr int64_t kValidationWindows = 16384;  // an even sample of more: enough for three digits
+
+/// Streams of the training's seed that torch's own generators use.
+enum TorchStream : uint64_t { kWeights = 1, kDropout = 2 };
+
+void SeedTorch(uint64_t seed, TorchStream stream) {
+  torch::manual_seed(Rng(DeriveSeed(seed, SeedUse::kTraining), stream, "torch").Next64());
+}
+
+/// States of the generators that dropout and noise draw from.
+policy::NamedTensors GeneratorStates(torch::Device device) {
+  policy::NamedTensors states;
+  states.emplace_back("rng.cpu", at::detail::getDefaultCPUGenerator().get_state());
+  if (device.is_cuda())
+    states.emplace_back("rng.cuda", at::globalContext().defaultGenerator(device).get_state());
+  return states;
+}
+
+void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device) {
+  auto restore = [&](const char* name, at::Generator generator) {
+    const policy::TensorInfo* info = file.Find(name);
+    if (info) generator.set_state(policy::ReadTensor(file, *info));
+  };
+  restore("rng.cpu", at::detail::getDefaultCPUGenerator());
+  if (device.is_cuda()) restore("rng.cuda", at::globalContext().defaultGenerator(device));
+}
+
+/// Adds the seconds of a scope to a part of the split.
+class Timed {
+ public:
+  Timed(TimeSplit* split, const char* part) : split_(split), part_(part) {}
+  ~Timed() { split_->Add(part_, watch_.seconds()); }
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ private:
+  TimeSplit* split_;
+  const char* part_;
+  Stopwatch watch_;
+};
+
+}  // namespace
+
+Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const TrainHooks& hooks)
+    : config_(config),
+      options_(options),
+      hooks_(hooks),
+      device_(policy::PickDevice(config.device)) {
+  config_.Validate();
+  config_.train.Validate();
+  policy::SetTorchThreads(config_.num_threads);
+  LoadDataset();
+  const std::optional<fs::path> from = PrepareRunDir(config_, options_);
+  BuildModel();
+  if (from) Restore(*from);
+  metrics_ = std::make_unique<Metrics>(
+      config_.checkpoint_dir,
+      from ? Metrics::Resume{.step = state_.step, .redo = !state_.due_done} : Metrics::Resume{});
+  LogInfo(from ? "resume" : "train", ": ", config_.policy.name, " (", policy_->num_parameters(),
+          " parameters) on ", device_.is_cuda() ? "cuda" : "cpu", ", ", train_steps_.size(),
+          " windows of ", dataset_.num_episodes(), " episodes, ", validation_steps_.size(),
+          " held out", from ? Cat(", from step ", state_.step) : std::string());
+}
+
+void Trainer::LoadDataset() {
+  if (config_.dataset.empty())
+    ThrowUser(
+        "dataset: no dataset given; make one with `simscale datagen`, name it with --dataset");
+  const data::DatasetReader reader(config_.dataset);
+  env_name_ = reader.meta().env_name;
+  if (!config_.env_name.empty() && config_.env_name != env_name_)
+    ThrowUser(config_.dataset, ": was made in '", env_name_, "', but the training is for '",
+              config_.env_name, "'. Give a dataset of that task, or --env-name ", env_name_);
+  config_.env_name = env_name_;
+  dataset_ = LoadStateDataset(reader, config_.observations);
+  dataset_hash_ = data::ContentHash(config_.dataset);
+  model_hash_ = reader.meta().model_hash;
+  mujoco_version_ = reader.meta().mujoco_version;
+  const std::vector<int64_t> held_out =
+      ValidationEpisodes(dataset_.num_episodes(), config_.train.validation_fraction,
+                         DeriveSeed(config_.seed, SeedUse::kTraining));
+  train_steps_ = dataset_.StepsOf(held_out, true);
+  validation_steps_ = dataset_.StepsOf(held_out, false);
+  const auto stride = static_cast<size_t>(validation_steps_.size() / kValidationWindows + 1);
+  for (size_t i = 0; i * stride < validation_steps_.size(); ++i)
+    validation_steps_[i] = validation_steps_[i * stride];
+  validation_steps_.resize((validation_steps_.size() + stride - 1) / stride);
+  sampler_ =
+      std::make_unique<ShuffledSampler>(train_steps_, DeriveSeed(config_.seed, SeedUse::kTraining));
+  index_.resize(static_cast<size_t>(config_.train.batch_size));
+}
+
+void Trainer::BuildModel() {
+  policy::PolicySpec spec{.env_name = env_name_,
+                          .observations = dataset_.observations,
+                          .action_dim = dataset_.action_dim};
+  policy::FillSpec(config_.policy, &spec);
+  SeedTorch(config_.seed, kWeights);
+  policy_ = policy::MakePolicy(config_.policy, spec);
+  policy_->SetStatistics(dataset_.Statistics(train_steps_), policy::StdFloor(config_.policy));
+  averaged_ = policy::MakePolicy(config_.policy, spec);
+  {
+    torch::NoGradGuard no_grad;
+    const policy::NamedTensors from = policy::StateOf(*policy_), to = policy::StateOf(*averaged_);
+    for (size_t i = 0; i < from.size(); ++i) torch::Tensor(to[i].second).copy_(from[i].second);
+  }
+  policy_->to(device_);
+  averaged_->to(device_);
+  averaged_->eval();
+  dataset_.To(device_);
+  optimizer_ = std::make_unique<FusedAdamW>(*policy_, config_.train);
+  ema_ = std::make_unique<Ema>(*policy_, *averaged_);
+  sums_ = torch::zeros({4}, torch::dtype(torch::kFloat32).device(device_));
+  SeedTorch(config_.seed, kDropout);
+}
+
+policy::NamedTensors Trainer::OptimizerState() {
+  policy::NamedTensors state = optimizer_->State();
+  state.emplace_back("metrics.sums", sums_);
+  return state;
+}
+
+void Trainer::Restore(const fs::path& checkpoint) {
+  const policy::CheckpointInfo info = policy::ReadCheckpointInfo(checkpoint);
+  if (!(info.spec == policy_->spec()) || info.dataset_hash != dataset_hash_)
+    ThrowUser(config_.dataset, ": its content differs from what the run in ",
+              config_.checkpoint_dir, " was trained on; --resume needs the same dataset");
+  const auto model = policy::SafetensorsFile::Read(checkpoint / "model.safetensors");
+  policy::CopyInto(model, "", policy::StateOf(*policy_));
+  policy::CopyInto(model, "ema.", policy::StateOf(*averaged_));
+  const auto optimizer = policy::SafetensorsFile::Read(checkpoint / "optimizer.safetensors");
+  policy::CopyInto(optimizer, "", OptimizerState());
+  RestoreGenerators(optimizer, device_);
+  const fs::path path = checkpoint / "state.json";
+  state_ = LoopStateFromJson(ReadFile(path), path.string());
+  sampler_->Seek(state_.epoch, state_.offset);
+}
+
+void Trainer::Step() {
+  policy::Batch batch;
+  {
+    Timed timed(&times_, "data");
+    sampler_->Next(index_);
+    const auto size = static_cast<int64_t>(index_.size());
+    const torch::Tensor index = torch::from_blob(index_.data(), {size}, torch::kInt64).to(device_);
+    const policy::PolicySpec& spec = policy_->spec();
+    batch = dataset_.Gather(index, spec.n_obs_steps, spec.horizon);
+  }
+  policy::Losses losses;
+  {
+    Timed timed(&times_, "forward");
+    losses = policy_->Loss(batch);
+  }
+  {
+    Timed timed(&times_, "backward");
+    losses.total.backward();
+  }
+  Timed timed(&times_, "optimise");
+  const auto result = optimizer_->Step(LearningRate(config_.train, state_.step), losses.total);
+  ema_->Update(EmaDecay(config_.train.ema_decay, state_.step));
+  // Sums stay on the device, so that a step never waits for it.
+  const torch::Tensor good =
+      torch::stack({losses.total.detach(), result.grad_norm}).nan_to_num(0, 0, 0) *
+      (1 - result.bad);
+  sums_.narrow(0, 0, 2).add_(good);
+  sums_.select(0, 2).add_(result.bad);
+  sums_.select(0, 3).add_(1).mul_(result.bad);
+  ++state_.step;
+  ++state_.logged;
+  state_.epoch = sampler_->epoch();
+  state_.offset = sampler_->offset();
+}
+
+void Trainer::Log() {
+  const torch::Tensor sums = sums_.to(torch::kCPU).to(torch::kFloat64).contiguous();
+  const double* sum = sums.data_ptr<double>();
+  const double good = std::max(static_cast<double>(state_.logged) - sum[2], 1.0);
+  state_.skipped += std::llround(sum[2]);
+  last_loss_ = sum[0] / good;
+  metrics_->Record(state_.step, "train",
+                   {{"loss", last_loss_},
+                    {"grad_norm", sum[1] / good},
+                    {"lr", LearningRate(config_.train, state_.step - 1)},
+                    {"epoch", static_cast<double>(state_.epoch)},
+                    {"skipped", static_cast<double>(state_.skipped)}});
+  const double seconds = clock_.seconds();
+  metrics_->RecordTiming(state_.step, {{"steps_per_second", static_cast<double>(state_.logged) /
+                                                                (seconds - logged_seconds_)}});
+  logged_seconds_ = seconds;
+  if (sum[3] >= config_.train.max_bad_steps)
+    throw Error(Cat("train: loss or gradient was not finite for ", sum[3],
+                    " steps in a row (up to step ", state_.step,
+                    "); the weights were left alone. Lower train.lr (", config_.train.lr,
+                    "), or look at the data with `simscale data stats`. The last checkpoint is ",
+                    (fs::path(config_.checkpoint_dir) / "latest").string()));
+  if (sum[2] > 0)
+    LogWarning("train: ", sum[2], " of the last ", state_.logged,
+               " steps were skipped: loss or gradient not finite");
+  state_.logged = 0;
+  sums_.narrow(0, 0, 3).zero_();
+}
+
+double Trainer::ValidationLoss() {
+  if (validation_steps_.empty()) return -1;
+  Timed timed(&times_, "validate");
+  c10::InferenceMode inference;
+  const policy::PolicySpec& spec = averaged_->spec();
+  double sum = 0;
+  const auto total = static_cast<int64_t>(validation_steps_.size());
+  for (int64_t at = 0; at < total; at += kValidationChunk) {
+    const int64_t count = std::min(kValidationChunk, total - at);
+    const torch::Tensor index =
+        torch::from_blob(validation_steps_.data() + at, {count}, torch::kInt64).to(device_);
+    sum += averaged_->Loss(dataset_.Gather(index, spec.n_obs_steps, spec.horizon))
+               .total.item<double>() *
+           static_cast<double>(count);
+  }
+  return sum / static_cast<double>(total);
+}
+
+Trainer::Due Trainer::DueNow() const {
+  const LoopConfig& c = config_.train;
+  const bool last = state_.step >= c.steps;
+  auto every = [&](int64_t n) { return n > 0 && state_.step % n == 0; };
+  Due due;
+  due.evaluate = hooks_.evaluate && c.eval_every > 0 && (every(c.eval_every) || last);
+  due.save = due.evaluate || last || every(c.save_every);
+  due.validate = due.save || every(c.validate_every);
+  return due;
+}
+
+bool Trainer::Interrupted() const {
+  return InterruptRequested() || (options_.stop_after > 0 && state_.step >= options_.stop_after);
+}
+
+bool Trainer::Evaluate(EvalResult* result) {
+  Timed timed(&times_, "evaluate");
+  const torch::Tensor cpu_generator = at::detail::getDefaultCPUGenerator().get_state();
+  policy::PolicyRunner runner(averaged_, device_);
+  const EvalRequest request{
+      .env_name = env_name_,
+      .n_episodes = config_.train.eval_episodes,
+      // Derived twice: these episodes choose the best checkpoint, so they must not be the ones that
+      // `simscale eval --seed` with the same number judges it by.
+      .seed = DeriveSeed(DeriveSeed(config_.seed, SeedUse::kTraining), SeedUse::kEvaluation),
+      .step = state_.step};
+  *result = hooks_.evaluate(runner, request);
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  generator.set_state(cpu_generator);
+  return !InterruptRequested();
+}
+
+bool Trainer::IsBest(const EvalResult* evaluation) const {
+  if (state_.best_step < 0) return true;
+  const bool lower = state_.validation < 0 || state_.validation <= state_.best_validation;
+  if (!evaluation) return state_.best_success < 0 && lower;
+  if (evaluation->success_rate != state_.best_success)
+    return evaluation->success_rate > state_.best_success;
+  return lower;
+}
+
+bool Trainer::RunDue() {
+  const Due due = DueNow();
+  if (Interrupted()) {
+    state_.due_done = !(due.validate || due.evaluate);
+    Save(-1, false);
+    return false;
+  }
+  if (due.validate) {
+    state_.validation = ValidationLoss();
+    if (state_.validation >= 0)
+      metrics_->Record(state_.step, "validation", {{"loss", state_.validation}});
+  }
+  EvalResult evaluation;
+  if (due.evaluate) {
+    if (!Evaluate(&evaluation)) {
+      state_.due_done = false;
+      Save(-1, false);
+      return false;
+    }
+    last_success_ = evaluation.success_rate;
+    metrics_->Record(state_.step, "eval",
+                     {{"success_rate", evaluation.success_rate},
+                      {"successes", evaluation.successes},
+                      {"n_episodes", evaluation.n_episodes},
+                      {"ci95_low", evaluation.ci_low},
+                      {"ci95_high", evaluation.ci_high},
+                      {"mean_return", evaluation.mean_return},
+                      {"mean_length", evaluation.mean_length}});
+    LogInfo("step ", state_.step, ": success ", evaluation.successes, "/", evaluation.n_episodes,
+            " = ", Fixed(100 * evaluation.success_rate, 1), " % [",
+            Fixed(100 * evaluation.ci_low, 1), ", ", Fixed(100 * evaluation.ci_high, 1), "]");
+  }
+  state_.due_done = true;
+  if (due.save) {
+    const EvalResult* result = due.evaluate ? &evaluation : nullptr;
+    // Where evaluations are run, only an evaluated checkpoint may be called the best one.
+    const bool evaluates = hooks_.evaluate && config_.train.eval_every > 0;
+    const bool best = (result || !evaluates) && IsBest(result);
+    if (best) {
+      state_.best_step = state_.step;
+      state_.best_validation = state_.validation;
+      if (result) {
+        state_.best_success = result->success_rate;
+        state_.best_ci_low = result->ci_low;
+        state_.best_ci_high = result->ci_high;
+      }
+    }
+    Save(result ? result->success_rate : -1, best);
+  }
+  return true;
+}
+
+void Trainer::Save(double success_rate, bool best) {
+  Timed timed(&times_, "save");
+  metrics_->Sync();
+  policy::NamedTensors model = policy::StateOf(*policy_);
+  for (const auto& [name, tensor] : policy::StateOf(*averaged_))
+    model.emplace_back("ema." + name, tensor);
+  policy::NamedTensors optimizer = OptimizerState();
+  for (const auto& state : GeneratorStates(device_)) optimizer.push_back(state);
+  model = policy::ToCpu(model);
+  optimizer = policy::ToCpu(optimizer);
+
+  policy::CheckpointContent content;
+  content.info.spec = policy_->spec();
+  content.info.step = state_.step;
+  content.info.seed = config_.seed;
+  content.info.success_rate = success_rate;
+  content.info.num_parameters = policy_->num_parameters();
+  content.info.dataset_hash = dataset_hash_;
+  content.info.model_hash = model_hash_;
+  content.info.mujoco_version = mujoco_version_;
+  content.info.torch_version = TORCH_VERSION;
+  content.tensors = {{"model.safetensors", policy::AsBytes(model)},
+                     {"optimizer.safetensors", policy::AsBytes(optimizer)}};
+  content.texts = {{"state.json", LoopStateToJson(state_)}, {"config.yaml", ConfigToYaml(config_)}};
+  const fs::path run = config_.checkpoint_dir;
+  const std::string name = policy::WriteCheckpoint(run, content).filename().string();
+  SwapLink(run / "latest", name);
+  if (best) SwapLink(run / "best", name);
+  policy::PruneCheckpoints(run, config_.train.keep_last);
+}
+
+TrainResult Trainer::Run() {
+  policy_->train();
+  clock_.Restart();
+  const int64_t begin = state_.step;
+  bool go_on = state_.due_done || RunDue();
+  {
+    Progress progress("train", config_.train.steps, "steps", begin);
+    while (go_on && state_.step < config_.train.steps) {
+      Step();
+      if (state_.step % config_.train.log_every == 0 || state_.step == config_.train.steps) Log();
+      go_on = RunDue();
+      std::string extra = Cat("loss ", Fixed(last_loss_, 4));
+      if (last_success_ >= 0) extra += Cat("  success ", Fixed(100 * last_success_, 1), " %");
+      progress.Update(state_.step, extra);
+    }
+  }
+  TrainResult result;
+  result.run_dir = config_.checkpoint_dir;
+  result.step = state_.step;
+  result.finished = go_on;
+  result.best_step = state_.best_step;
+  result.best_success = state_.best_success;
+  result.best_ci_low = state_.best_ci_low;
+  result.best_ci_high = state_.best_ci_high;
+  result.validation_loss = state_.validation;
+  result.seconds = clock_.seconds();
+  LogInfo(state_.step - begin, " steps in ", HumanSeconds(result.seconds), ": ",
+          times_.Summary(result.seconds));
+  return result;
+}
+
+}  // namespace simscale::train

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simscale/common/stopwatch.h"
+#include "simscale/policy/checkpoint.h"
+#include "simscale/policy/policy.h"
+#include "simscale/train/metrics.h"
+#include "simscale/train/optimizer.h"
+#include "simscale/train/run.h"
+#include "simscale/train/run_dir.h"
+#include "simscale/train/sampler.h"
+#include "simscale/train/state_dataset.h"
+
+namespace simscale::train {
+
+/// The training loop over one policy and one dataset in memory.
+///
+/// After each step comes what is due at it: a record of the metrics, the validation loss, the
+/// closed-loop evaluation, a checkpoint; all of the averaged (EMA) weights. Everything that the
+/// next step depends on is in the checkpoint, so a resumed run continues with the same bits.
+class Trainer {
+ public:
+  /// Loads the dataset, builds or restores everything. Throws as RunTraining says.
+  Trainer(const TrainConfig& config, const TrainOptions& options, const TrainHooks& hooks);
+
+  /// Trains to the last step, or to the first one after an interrupt.
+  TrainResult Run();
+
+  const policy::Policy& policy() const { return *policy_; }
+  const policy::Policy& averaged_policy() const { return *averaged_; }
+  const LoopState& state() const { return state_; }
+
+ private:
+  struct Due {
+    bool validate = false, evaluate = false, save = false;
+  };
+  void LoadDataset();
+  void BuildModel();
+  void Restore(const std::filesystem::path& checkpoint);
+  policy::NamedTensors OptimizerState();
+
+  void Step();
+  void Log();
+  double ValidationLoss();
+  Due DueNow() const;
+  bool Interrupted() const;
+  /// Does what is due at this step. Returns false if an interrupt came; then all is saved.
+  bool RunDue();
+  /// Returns false if an interrupt cut it short: no result then.
+  bool Evaluate(EvalResult* result);
+  bool IsBest(const EvalResult* evaluation) const;
+  void Save(double success_rate, bool best);
+
+  TrainConfig config_;
+  TrainOptions options_;
+  TrainHooks hooks_;
+  torch::Device device_;
+  std::string dataset_hash_, model_hash_, mujoco_version_, env_name_;
+  StateDataset dataset_;
+  std::vector<int64_t> train_steps_, validation_steps_;
+  std::unique_ptr<ShuffledSampler> sampler_;
+  std::shared_ptr<policy::Policy> policy_, averaged_;
+  std::unique_ptr<FusedAdamW> optimizer_;
+  std::unique_ptr<Ema> ema_;
+  std::unique_ptr<Metrics> metrics_;
+  LoopState state_;
+  torch::Tensor
+      sums_;  ///< [4] since the last record: loss, grad norm, skipped; steps skipped in a row
+  std::vector<int64_t> index_;
+  double last_loss_ = 0, last_success_ = -1;
+  Stopwatch clock_;
+  TimeSplit times_;
+  double logged_seconds_ = 0;
+};
+
+}  // namespace simscale::train
