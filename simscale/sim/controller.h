@@ -15,10 +15,10 @@ struct ControllerConfig {
   std::string ee_site = "ee";       ///< the end effector's site
   std::string gripper = "gripper";  ///< the gripper's actuator; "": none, and no action for it
   /// What deltas add to. "measured": the measured position, so that the motion is a function of
-  /// what can be observed, and stays calm under a proportional feedback of gain up to 1. "target":
-  /// the last command, which is followed to the end; a feedback on measured positions must then
-  /// know its own commands (naive ones oscillate from a gain of 0.4 on: the arm lags its command by
-  /// 60 ms).
+  /// what can be observed, and stays calm under a proportional feedback of gain up to 1 (a
+  /// component of exactly zero holds the last command). "target": the last command, which is
+  /// followed to the end; a feedback on measured positions must then know its own commands (naive
+  /// ones oscillate from a gain of 0.4 on: the arm lags its command by 60 ms).
   std::string reference = "measured";
 
   // ee_delta

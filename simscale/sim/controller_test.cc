@@ -155,6 +155,16 @@ TEST_P(EeDeltaTest, ZeroActionHoldsStill) {
   EXPECT_LT(Distance(rig.ee(), start), 1e-3);
 }
 
+// Half a kilogram hangs on the hand.
+TEST_P(EeDeltaTest, ZeroActionHoldsUnderLoad) {
+  Rig rig(Config());
+  rig.data()->xfrc_applied[6 * TestModel().Id(mjOBJ_BODY, "hand") + 2] = -5;
+  for (int t = 0; t < 20; ++t) rig.Step({0, 0, 0, 1});
+  Arm::Vec3 sagged = rig.ee();
+  for (int t = 0; t < 100; ++t) rig.Step({0, 0, 0, 1});
+  EXPECT_LT(Distance(rig.ee(), sagged), 1e-3);
+}
+
 // Where the task asks for and pick-and-place happens; the far high corners need a tilted hand.
 TEST(EeDeltaMeasuredTest, ReachesTheWholeWorkspaceWithin1mm) {
   for (double x : {0.3, 0.4, 0.5, 0.6, 0.7})

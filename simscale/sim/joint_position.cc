@@ -7,7 +7,11 @@ namespace {
 class JointPosition final : public Controller {
  public:
   JointPosition(const ControllerConfig& config, const Model& model)
-      : config_(config), arm_(model, config.ee_site), gripper_(model, config.gripper) {
+      : config_(config),
+        arm_(model, config.ee_site),
+        gripper_(model, config.gripper),
+        measured_reference_(config.reference == "measured"),
+        absolute_(config.joint_mode == "absolute") {
     for (int i = 0; i < arm_.num_joints(); ++i) names_.push_back(arm_.joint_name(i));
     if (gripper_.present()) names_.push_back("gripper");
   }
@@ -32,7 +36,7 @@ class JointPosition final : public Controller {
       double low = arm_.lower()[i], high = arm_.upper()[i];
       double q =
           config_.reference == "measured" && std::isfinite(measured[i]) ? measured[i] : state[i];
-      if (config_.joint_mode == "delta") {
+      if (!absolute_) {
         q += config_.joint_scale * ClipAction(action[i]);
         // A joint that is held back must not gather a command that it later springs to.
         if (std::isfinite(measured[i]))
@@ -51,6 +55,7 @@ class JointPosition final : public Controller {
   ControllerConfig config_;
   Arm arm_;
   Gripper gripper_;
+  bool measured_reference_, absolute_;
   std::vector<std::string> names_;
 };
 

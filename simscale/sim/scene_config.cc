@@ -178,7 +178,8 @@ void SceneConfig::Validate() const {
 std::vector<CameraConfig> SceneConfig::DefaultCameras() {
   CameraConfig overhead{
       .name = "overhead", .pos = {0.45, 0, 1.25}, .xyaxes = {0, -1, 0, 1, 0, 0}, .fovy = 42};
-  CameraConfig front{.name = "front", .pos = {1.45, 0, 0.72}, .target = {0.38, 0, 0.2}, .fovy = 42};
+  CameraConfig front{
+      .name = "front", .pos = {1.55, 0, 0.78}, .target = {0.36, 0, 0.26}, .fovy = 42};
   // Before the hand, looking down past the pads to the place that they are about to touch.
   CameraConfig wrist{
       .name = "wrist", .body = "hand", .pos = {0.1, 0, 0.0}, .target = {0.03, 0, 0.14}, .fovy = 70};
