@@ -44,6 +44,12 @@ Handle OpenScalar(hid_t object, const char* name) {
   return attribute;
 }
 
+void ReadRaw(hid_t attribute, hid_t memory_type, void* value, const char* name) {
+  if (H5Aread(attribute, memory_type, value) < 0) {
+    Fail(Cat("cannot read the attribute '", name, "', the file is damaged there"));
+  }
+}
+
 void ReadNumber(hid_t object, const char* name, hid_t memory_type, void* value) {
   const Handle attribute = OpenScalar(object, name);
   const Handle type(H5Aget_type(attribute.get()), H5Tclose, "cannot read an attribute's type");
@@ -52,7 +58,7 @@ void ReadNumber(hid_t object, const char* name, hid_t memory_type, void* value) 
   if (kind != H5T_INTEGER && !(wants_float && kind == H5T_FLOAT)) {
     throw H5Error(Cat("attribute '", name, "' must be ", wants_float ? "a number" : "an integer"));
   }
-  Must(H5Aread(attribute.get(), memory_type, value), Cat("cannot read the attribute '", name, "'").c_str());
+  ReadRaw(attribute.get(), memory_type, value, name);
 }
 
 // What h5py reads and writes as a bool.
@@ -212,14 +218,14 @@ std::string GetString(hid_t object, const char* name) {
     const size_t size = H5Tget_size(type.get());
     if (size > kMaxTextBytes) throw H5Error(Cat("attribute '", name, "' claims ", size, " bytes"));
     std::string text(size, '\0');
-    Must(H5Aread(attribute.get(), type.get(), text.data()), Cat("cannot read the attribute '", name, "'").c_str());
+    ReadRaw(attribute.get(), type.get(), text.data(), name);
     text.resize(strnlen(text.data(), text.size()));
     return text;
   }
   const Handle memory_type(H5Tcopy(type.get()), H5Tclose, "cannot make a type");
   const Handle space(H5Aget_space(attribute.get()), H5Sclose, "cannot read an attribute's shape");
   char* raw = nullptr;
-  Must(H5Aread(attribute.get(), memory_type.get(), &raw), Cat("cannot read the attribute '", name, "'").c_str());
+  ReadRaw(attribute.get(), memory_type.get(), &raw, name);
   std::string text = raw == nullptr ? "" : raw;
   H5Dvlen_reclaim(memory_type.get(), space.get(), H5P_DEFAULT, &raw);
   return text;
@@ -234,7 +240,7 @@ bool GetBool(hid_t object, const char* name) {
     throw H5Error(Cat("attribute '", name, "' must be true or false"));
   }
   int8_t value = 0;
-  Must(H5Aread(attribute.get(), wanted.get(), &value), Cat("cannot read the attribute '", name, "'").c_str());
+  ReadRaw(attribute.get(), wanted.get(), &value, name);
   return value != 0;
 }
 
