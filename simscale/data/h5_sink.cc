@@ -36,7 +36,10 @@ Handle Sink::CreateFile() {
   Must(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110), "cannot set up HDF5");
   // Metadata of many episodes lie together: fewer reads to open the file.
   Must(H5Pset_meta_block_size(access.get(), 16384), "cannot set up HDF5");
-  return Handle(H5Fcreate(temp_.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
+  // The root group would keep the time it was made.
+  const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "cannot set up HDF5");
+  Must(H5Pset_obj_track_times(creation.get(), false), "cannot set up HDF5");
+  return Handle(H5Fcreate(temp_.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose,
                 "cannot make the file");
 }
 

@@ -67,11 +67,10 @@ PlanOutput PlanPickPlace(const PlanInput& in) {
     out.motion = Travel(target[0] - cube[0], target[1] - cube[1], height - cube[2]);
     return out;
   }
-  if (to_cube < kGraspSideways && std::abs(above) < kGraspHeight) {
-    out.gripper = -1;  // close, standing still
-    return out;
-  }
-  out.gripper = 1;
+  // Keep moving to the cube's middle while the fingers close: a plan that stood still where closing
+  // begins would give its imitators a place to stand still for ever.
+  const bool close = to_cube < kGraspSideways && std::abs(above) < kGraspHeight;
+  out.gripper = close ? -1 : 1;
   out.motion = Travel(cube[0] - ee[0], cube[1] - ee[1], FunnelHeight(to_cube) - above);
   return out;
 }

@@ -1,0 +1,114 @@
+#include "simscale/datagen/recorder.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace simscale::datagen {
+namespace {
+
+template <class T>
+data::Array MakeArray(const std::string& name, data::DType dtype, const std::vector<T>& values,
+                      std::vector<int64_t> shape) {
+  data::Array array{name, dtype, std::move(shape), {}};
+  array.bytes.resize(values.size() * sizeof(T));
+  if (!values.empty()) std::memcpy(array.bytes.data(), values.data(), array.bytes.size());
+  return array;
+}
+
+std::string OutcomeText(const env::EpisodeOutcome& outcome) {
+  if (outcome.success) return "success";
+  if (outcome.non_finite) return "non_finite";
+  return outcome.terminated ? "failure" : "time_limit";
+}
+
+}  // namespace
+
+Recorder::Recorder(const env::BatchedEnv& env, bool with_intended)
+    : language_(env.task().config().language),
+      specs_(env.task().observation_specs()),
+      action_dim_(static_cast<size_t>(env.action_dim())),
+      state_dim_(static_cast<size_t>(env.state_dim())),
+      with_intended_(with_intended),
+      rows_(static_cast<size_t>(env.num_envs())),
+      state_(state_dim_) {}
+
+void Recorder::OnReset(int row, const env::EpisodeKey&) {
+  Row& record = rows_[static_cast<size_t>(row)];
+  record = Row{};
+  record.observations.resize(specs_.size());
+}
+
+void Recorder::BeforeStep(const env::BatchedEnv& env, const env::Agent& agent,
+                          std::span<const float> action_NA) {
+  const std::span<const float> intended = agent.intended_action();
+  const auto& keys = env.result().observations.keys;
+  for (size_t row = 0; row < rows_.size(); ++row) {
+    if (!env.active()[row]) continue;
+    Row& record = rows_[row];
+    ++record.length;
+    for (size_t k = 0; k < keys.size(); ++k) {
+      const size_t size = static_cast<size_t>(specs_[k].size());
+      const auto values = keys[k].state.subspan(row * size, size);
+      record.observations[k].insert(record.observations[k].end(), values.begin(), values.end());
+    }
+    // What the environment executes: it clips to [-1, 1].
+    for (float a : action_NA.subspan(row * action_dim_, action_dim_)) {
+      record.actions.push_back(std::clamp(a, -1.0F, 1.0F));
+    }
+    if (with_intended_) {
+      for (float a : intended.subspan(row * action_dim_, action_dim_)) {
+        record.intended.push_back(std::clamp(a, -1.0F, 1.0F));
+      }
+    }
+    env.GetState(static_cast<int>(row), state_);
+    record.states.insert(record.states.end(), state_.begin(), state_.end());
+  }
+}
+
+void Recorder::AfterStep(const env::BatchedEnv& env) {
+  for (size_t row = 0; row < rows_.size(); ++row) {
+    Row& record = rows_[row];
+    if (record.rewards.size() + 1 == static_cast<size_t>(record.length)) {
+      record.rewards.push_back(env.result().reward[row]);
+    }
+  }
+}
+
+data::Episode Recorder::Finish(const env::BatchedEnv& env, const env::EpisodeOutcome& outcome) {
+  Row& record = rows_[static_cast<size_t>(outcome.row)];
+  const int64_t length = record.length;
+  const auto actions = static_cast<int64_t>(action_dim_);
+  data::Episode episode;
+  episode.seed = outcome.key.seed;
+  episode.index = outcome.key.index;
+  episode.success = outcome.success;
+  episode.episode_return = outcome.episode_return;
+  episode.language = language_;
+  episode.outcome = OutcomeText(outcome);
+  using data::DType;
+  for (size_t k = 0; k < specs_.size(); ++k) {
+    std::vector<int64_t> shape = {length};
+    shape.insert(shape.end(), specs_[k].shape.begin(), specs_[k].shape.end());
+    episode.arrays.push_back(MakeArray("observations/" + specs_[k].name, DType::kFloat32,
+                                       record.observations[k], shape));
+  }
+  episode.arrays.push_back(
+      MakeArray("actions", DType::kFloat32, record.actions, {length, actions}));
+  if (with_intended_) {
+    episode.arrays.push_back(
+        MakeArray("expert_actions", DType::kFloat32, record.intended, {length, actions}));
+  }
+  episode.arrays.push_back(MakeArray("rewards", DType::kFloat32, record.rewards, {length}));
+  std::vector<uint8_t> dones(static_cast<size_t>(length));
+  if (!dones.empty()) dones.back() = 1;
+  episode.arrays.push_back(MakeArray("dones", DType::kUint8, dones, {length}));
+  const auto state_dim = static_cast<int64_t>(state_dim_);
+  episode.arrays.push_back(
+      MakeArray("states", DType::kFloat64, record.states, {length, state_dim}));
+  env.GetState(outcome.row, state_);
+  episode.arrays.push_back(MakeArray("final_state", DType::kFloat64, state_, {state_dim}));
+  std::ranges::sort(episode.arrays, {}, &data::Array::name);
+  return episode;
+}
+
+}  // namespace simscale::datagen

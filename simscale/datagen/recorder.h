@@ -1,0 +1,40 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "simscale/data/episode.h"
+#include "simscale/env/episode_runner.h"
+
+namespace simscale::datagen {
+
+/// Writes down what happens in each row and hands over whole episodes as they end, arrays as
+/// data::Episode documents them. Threads: the caller's of RunEpisodes.
+class Recorder {
+ public:
+  Recorder(const env::BatchedEnv& env, bool with_intended);
+
+  void OnReset(int row, const env::EpisodeKey& key);
+  void BeforeStep(const env::BatchedEnv& env, const env::Agent& agent,
+                  std::span<const float> action_NA);
+  /// The finished episode of `outcome.row`.
+  data::Episode Finish(const env::BatchedEnv& env, const env::EpisodeOutcome& outcome);
+  void AfterStep(const env::BatchedEnv& env);
+
+ private:
+  struct Row {
+    int64_t length = 0;
+    std::vector<std::vector<float>> observations;  ///< [key][T * size]
+    std::vector<float> actions, intended, rewards;
+    std::vector<double> states;
+  };
+
+  std::string language_;
+  std::vector<env::ObservationSpec> specs_;
+  size_t action_dim_, state_dim_;
+  bool with_intended_;
+  std::vector<Row> rows_;
+  std::vector<double> state_;
+};
+
+}  // namespace simscale::datagen
