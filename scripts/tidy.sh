@@ -21,7 +21,7 @@ done
 [ "${#sources[@]}" -gt 0 ] || { say "clang-tidy: no source changed since $base"; exit 0; }
 mapfile -t sources < <(printf '%s\n' "${sources[@]}" | sort -u)
 
-[ -f build/release/compile_commands.json ] || scripts/build.sh release build.ninja
+scripts/build.sh release build.ninja # brings compile_commands.json up to date, compiles nothing
 mkdir -p build/tidy
 "$VENV_PYTHON" scripts/tidy_commands.py build/release/compile_commands.json build/tidy/compile_commands.json
 say "clang-tidy on ${#sources[@]} files"
