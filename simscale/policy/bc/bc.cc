@@ -1,19 +1,61 @@
 #include "simscale/policy/bc/bc.h"
 
 namespace simscale::policy {
+namespace {
+
+/// Where the observed positions begin in the concatenated state.
+std::vector<int64_t> PositionOffsets(const PolicySpec& spec) {
+  std::vector<int64_t> offsets;
+  int64_t offset = 0;
+  for (const ObservationKey& key : spec.observations) {
+    if (key.size == 3 && key.name.ends_with("_pos")) offsets.push_back(offset);
+    offset += key.size;
+  }
+  return offsets;
+}
+
+}  // namespace
 
 BcPolicy::BcPolicy(const PolicySpec& spec, const BcConfig& config) : Policy(spec), config_(config) {
   config.Validate();
-  net_ = register_module("net", Mlp(MlpOptions{.in = spec.n_obs_steps * spec.state_dim(),
-                                               .hidden = config.hidden,
-                                               .out = spec.horizon * spec.action_dim,
-                                               .activation = config.activation,
-                                               .layer_norm = config.layer_norm,
-                                               .dropout = config.dropout}));
+  std::vector<int64_t> from, to;
+  if (config.displacement_scale > 0) {
+    const std::vector<int64_t> offsets = PositionOffsets(spec);
+    for (size_t a = 0; a < offsets.size(); ++a) {
+      for (size_t b = a + 1; b < offsets.size(); ++b) {
+        for (int64_t k = 0; k < 3; ++k) {
+          from.push_back(offsets[a] + k);
+          to.push_back(offsets[b] + k);
+        }
+      }
+    }
+  }
+  from_ = torch::tensor(from, torch::kInt64);
+  to_ = torch::tensor(to, torch::kInt64);
+  net_ = register_module(
+      "net",
+      Mlp(MlpOptions{.in = spec.n_obs_steps * (spec.state_dim() + static_cast<int>(from.size())),
+                     .hidden = config.hidden,
+                     .out = spec.horizon * spec.action_dim,
+                     .activation = config.activation,
+                     .layer_norm = config.layer_norm,
+                     .dropout = config.dropout}));
+}
+
+torch::Tensor BcPolicy::Displacements(const torch::Tensor& state_BTS) const {
+  // Halved, so that a table's width is about two: of the size of the other inputs.
+  const torch::Device device = state_BTS.device();
+  return state_BTS.index_select(2, to_.to(device))
+      .sub_(state_BTS.index_select(2, from_.to(device)))
+      .div_(config_.displacement_scale)
+      .asinh_()
+      .mul_(0.5);
 }
 
 torch::Tensor BcPolicy::Predict(torch::Tensor state_BTS) {
-  torch::Tensor x = Normalize(state_BTS, config_.obs_clip).flatten(1);
+  torch::Tensor x = Normalize(state_BTS, config_.obs_clip);
+  if (from_.numel() > 0) x = torch::cat({x, Displacements(state_BTS)}, 2);
+  x = x.flatten(1);
   if (config_.obs_noise > 0 && is_training()) x = x + config_.obs_noise * torch::randn_like(x);
   return net_->forward(x).view({-1, spec().horizon, spec().action_dim});
 }

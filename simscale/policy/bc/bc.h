@@ -7,7 +7,10 @@
 namespace simscale::policy {
 
 /// Behaviour cloning: [B, T, S] normalised, flattened to [B, T*S], an MLP, reshaped to [B, H, A].
-/// The loss is the mean over the steps inside the episode and over A of |e|, e^2 or huber(e).
+/// With displacement_scale, the differences between observed positions are inputs as well, through
+/// asinh: millimetres near zero, where "is the cube between the fingers" is decided, and bounded
+/// far away. (A network must else find them as small differences of large numbers.) The loss is the
+/// mean over the steps inside the episode and over A of |e|, e^2 or huber(e).
 class BcPolicy : public Policy {
  public:
   BcPolicy(const PolicySpec& spec, const BcConfig& config);
@@ -18,7 +21,10 @@ class BcPolicy : public Policy {
 
  private:
   torch::Tensor Predict(torch::Tensor state_BTS);  ///< -> [B, H, A], not clipped
+  /// [B, T, S] as observed -> [B, T, 3 * pairs].
+  torch::Tensor Displacements(const torch::Tensor& state_BTS) const;
   BcConfig config_;
+  torch::Tensor from_, to_;  ///< [3 * pairs] places of the pairs' components in the state
   Mlp net_{nullptr};
 };
 

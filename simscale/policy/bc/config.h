@@ -22,6 +22,7 @@ struct BcConfig {
   double obs_noise = 0.0;
   double obs_clip = 10.0;
   double std_floor = 1e-2;
+  double displacement_scale = 0.01;
 
   void Describe(config::Fields& f) {
     f.Field("hidden", hidden, {.help = "sizes of the hidden layers", .min = 1, .max = 16384});
@@ -51,6 +52,12 @@ struct BcConfig {
             {.help = "smallest standard deviation used to normalise an observation",
              .min = 1e-6,
              .max = 1});
+    f.Field("displacement_scale", displacement_scale,
+            {.help = "also sees asinh(d / scale) for each displacement d between two observed "
+                     "positions (keys named *_pos with 3 numbers); 0: off",
+             .unit = "m",
+             .min = 0,
+             .max = 10});
   }
   void Validate() const {
     if (n_action_steps > horizon)
