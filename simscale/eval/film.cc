@@ -1,0 +1,120 @@
+#include "simscale/eval/film.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/common/interrupt.h"
+#include "simscale/common/progress.h"
+#include "simscale/render/overlay.h"
+#include "simscale/render/video.h"
+
+namespace simscale::eval {
+namespace {
+
+constexpr double kHoldSeconds = 1;  // the last frame stays, so that the outcome can be read
+
+fs::path PathOf(const FilmConfig& config, uint64_t index) {
+  char name[48];
+  std::snprintf(name, sizeof name, "episode_%04llu.mp4", static_cast<unsigned long long>(index));
+  return fs::path(config.dir) / name;
+}
+
+}  // namespace
+
+void FilmConfig::Describe(config::Fields& f) {
+  f.Field("dir", dir, {.help = "folder for MP4 files of the first episodes; none if empty"});
+  f.Field("episodes", episodes, {.help = "episodes that are filmed", .min = 0, .max = 10000});
+  f.Field("camera", camera, {.help = "camera of the scene"});
+  f.Struct("picture", picture, "how the pictures are made");
+}
+
+Film::Film(const env::Task& task, FilmConfig config, std::string title)
+    : task_(task), config_(std::move(config)), title_(std::move(title)) {
+  const std::vector<std::string> cameras = render::CameraNames(task.model().get());
+  if (std::ranges::find(cameras, config_.camera) == cameras.end()) {
+    ThrowUser(UnknownName("camera", config_.camera, cameras));
+  }
+  MakeDirs(config_.dir);
+  // The episode's time is the control rate's, and players want a whole number of frames a second at
+  // most; the writer takes any.
+  const render::GlRenderer probe(task.model().get(), config_.picture);
+  const render::VideoWriter video(
+      PathOf(config_, 0),
+      {config_.picture.width, config_.picture.height, task.config().control_rate});
+}
+
+Film::~Film() = default;
+
+void Film::OnReset(const env::BatchedEnv& env, int row, const env::EpisodeKey& key) {
+  filming_.erase(row);
+  if (key.index >= static_cast<uint64_t>(config_.episodes)) return;
+  filming_[row] = key.index;
+  takes_[key.index] = {};
+  Note(env, row, 0);
+}
+
+void Film::AfterStep(const env::BatchedEnv& env) {
+  for (const auto& [row, index] : filming_) {
+    Note(env, row, env.result().reward[static_cast<size_t>(row)]);
+  }
+}
+
+void Film::OnEpisodeEnd(const env::BatchedEnv&, const env::EpisodeOutcome& outcome) {
+  if (filming_.erase(outcome.row) == 0) return;
+  Take& take = takes_.at(outcome.key.index);
+  take.finished = true;
+  take.success = outcome.success;
+}
+
+void Film::Note(const env::BatchedEnv& env, int row, double reward) {
+  std::vector<double> state(static_cast<size_t>(env.state_dim()));
+  env.GetState(row, state);
+  state.resize(static_cast<size_t>(sim::StateSize(task_.model())));  // the physics comes first
+  Take& take = takes_.at(filming_.at(row));
+  const double before = take.frames.empty() ? 0 : take.frames.back().episode_return;
+  take.frames.push_back({std::move(state), before + reward});
+}
+
+std::vector<fs::path> Film::WriteVideos() const {
+  std::vector<fs::path> paths;
+  int64_t total = 0, done = 0;
+  for (const auto& [index, take] : takes_) total += take.finished;
+  if (total == 0) return paths;
+  render::GlRenderer renderer(task_.model().get(), config_.picture);
+  Progress progress("video", total, "episodes");
+  for (const auto& [index, take] : takes_) {
+    if (!take.finished || InterruptRequested()) continue;
+    paths.push_back(PathOf(config_, index));
+    WriteVideo(index, take, renderer, paths.back());
+    progress.Update(++done);
+  }
+  return paths;
+}
+
+void Film::WriteVideo(uint64_t index, const Take& take, render::GlRenderer& renderer,
+                      const fs::path& path) const {
+  const double rate = task_.config().control_rate;
+  render::VideoWriter video(path, {config_.picture.width, config_.picture.height, rate});
+  const render::Camera camera = render::Camera::Named(config_.camera);
+  sim::Data data(task_.model());
+  render::EpisodeCaption caption{.title = title_, .episode = index};
+  render::Image image;
+  for (size_t i = 0; i < take.frames.size(); ++i) {
+    const Frame& frame = take.frames[i];
+    sim::SetState(task_.model(), data, frame.physics);
+    image = renderer.Render(task_.model().get(), data.get(), camera);
+    caption.time = static_cast<double>(i) / rate;
+    caption.episode_return = frame.episode_return;
+    if (i + 1 == take.frames.size()) caption.success = take.success;
+    render::DrawCaption(image, caption);
+    video.AddFrame(image);
+  }
+  const int hold = static_cast<int>(std::lround(kHoldSeconds * rate));
+  for (int i = 0; i < hold; ++i) video.AddFrame(image);
+  video.Finish();
+}
+
+}  // namespace simscale::eval
