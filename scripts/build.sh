@@ -42,7 +42,12 @@ if [ -t 1 ]; then
 else
   # Without a terminal every step would be a line of the log: only what went wrong belongs there.
   ninja -C "$build" -j "$(jobs)" "$@" >"$log" 2>&1 || {
-    sed -n '/^FAILED:/,$p' "$log" | head -n 200
+    # From the first thing that failed on; of a failed configuration the cause stands before that.
+    if grep -q '^CMake Error' "$log"; then
+      grep -v '^\[[0-9]' "$log" | tail -n 40
+    else
+      sed -n '/^FAILED:/,$p' "$log" | head -n 200
+    fi >&2
     fail "the build failed; all of its output is in $log"
   }
 fi
