@@ -182,11 +182,11 @@ TEST(HandlerTest, ErrorsBecomeExceptionsThroughMujocosFrames) {
   EXPECT_EQ(MessageOf([] { mju_error("no %s\nat all", "luck"); }), "MuJoCo: no luck at all");
   const Model& model = TestModel();
   Data data(model);
-  EXPECT_THAT(MessageOf([&] {
-                mj_markStack(data.get());
-                mj_stackAllocNum(data.get(), size_t{1} << 40);
-              }),
-              AllOf(HasSubstr("MuJoCo: "), HasSubstr("stack overflow")));
+  // From deep within a step.
+  mj_resetData(model.get(), data.get());
+  mjcb_control = [](const mjModel*, mjData*) { mju_error("deep"); };
+  EXPECT_EQ(MessageOf([&] { mj_step(model.get(), data.get()); }), "MuJoCo: deep");
+  mjcb_control = nullptr;
   std::vector<double> state(4);
   EXPECT_THAT(MessageOf([&] { mj_getState(model.get(), data.get(), state.data(), -1); }),
               HasSubstr("invalid state signature"));
