@@ -7,6 +7,10 @@ namespace simscale::data::h5 {
 namespace {
 
 std::recursive_mutex& LibraryMutex() {
+  // Some damaged files make HDF5 lose count of what it has open, and it then complains on standard
+  // error when the process ends. We close all files ourselves, so it has nothing to do there. Must
+  // come before any other call.
+  [[maybe_unused]] static const herr_t no_tidying_at_exit = H5dont_atexit();
   static std::recursive_mutex mutex;
   return mutex;
 }
