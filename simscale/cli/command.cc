@@ -1,0 +1,189 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+
+#include "simscale/cli/app.h"
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+
+namespace simscale::cli {
+namespace {
+
+/// A double-quoted YAML scalar: what a user's file name or text is to the configuration, whatever
+/// it looks like.
+std::string Quoted(const std::string& text) {
+  std::string quoted = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (c == '\n') {
+      quoted += "\\n";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
+/// "episodes to play (1 .. 1e7; default 100)".
+std::string HelpOf(const config::FieldDoc& doc, bool is_switch) {
+  std::vector<std::string> notes;
+  if (!doc.unit.empty()) notes.push_back(doc.unit);
+  if (!doc.range.empty()) notes.push_back(doc.range);
+  if (!is_switch && !doc.initial.empty() && doc.initial != "\"\"") {
+    notes.push_back("default " + doc.initial);
+  }
+  return notes.empty() ? doc.help : Cat(doc.help, " (", Join(notes, "; "), ")");
+}
+
+}  // namespace
+
+bool IsAssignment(std::string_view text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) return false;
+  return std::ranges::all_of(text.substr(0, equals), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
+  });
+}
+
+void Command::Configure(std::vector<config::FieldDoc> docs) {
+  docs_ = std::move(docs);
+  app_->add_option("--config", config_file_, "settings from a YAML file")->type_name("FILE");
+  app_->add_option("settings", positional_, "settings, see below")->type_name("KEY=VALUE");
+  app_->footer([this] {
+    return Cat("Settings (KEY=VALUE after the flags, or in --config FILE):\n",
+               config::DocsAsText(docs_));
+  });
+}
+
+const config::FieldDoc& Command::Doc(const std::string& path) const {
+  const auto doc =
+      std::ranges::find_if(docs_, [&](const config::FieldDoc& d) { return d.path == path; });
+  if (doc == docs_.end()) throw Error(Cat("internal error: no setting named ", path));
+  return *doc;
+}
+
+void Command::FieldFlag(const std::string& flag, const std::string& path, const std::string& type) {
+  const config::FieldDoc& doc = Doc(path);
+  fields_.push_back(std::make_unique<FieldOption>());
+  FieldOption& field = *fields_.back();
+  field.path = path;
+  field.text = doc.type == "text";
+  field.option = app_->add_option(flag, field.value, HelpOf(doc, false))->type_name(type);
+  if (doc.range.starts_with("one of ")) Values(flag, Split(doc.range.substr(7), ','));
+}
+
+void Command::FieldSwitch(const std::string& flag, const std::string& path) {
+  fields_.push_back(std::make_unique<FieldOption>());
+  FieldOption& field = *fields_.back();
+  field.path = path;
+  field.is_switch = true;
+  const std::string help = HelpOf(Doc(path), true);
+  field.option = app_->add_flag(flag, help);
+}
+
+void Command::Flag(const std::string& flag, std::string& value, const std::string& type,
+                   const std::string& help) {
+  app_->add_option(flag, value, help)->type_name(type);
+}
+
+void Command::Flag(const std::string& flag, int& value, const std::string& type,
+                   const std::string& help) {
+  app_->add_option(flag, value, help)->type_name(type);
+}
+
+void Command::Switch(const std::string& flag, bool& value, const std::string& help) {
+  app_->add_flag(flag, value, help);
+}
+
+void Command::Hide(const std::string& flag) { app_->get_option(flag)->group(""); }
+
+void Command::Argument(const std::string& name, std::vector<std::string>& values,
+                       const std::string& help, int most) {
+  CLI::Option* option = app_->add_option(name, values, help)->type_name("");
+  if (most >= 0) option->expected(0, most);
+}
+
+void Command::Lacks(const std::string& flag, const std::string& why) {
+  app_->add_option_function<std::vector<std::string>>(
+          flag,
+          [flag, why](const std::vector<std::string>&) {
+            throw UserError(Cat(flag, " is not in this version: ", why));
+          })
+      ->expected(0, 1)
+      ->group("");  // hides it
+}
+
+void Command::Values(const std::string& flag, std::vector<std::string> values) {
+  for (std::string& value : values) value = Trim(value);
+  values_[flag] = std::move(values);
+}
+
+void Command::TakesArgument(const std::string& name, const std::string& help) {
+  argument_name_ = name;
+  app_->get_option("settings")
+      ->description(Cat(help, "; KEY=VALUE settings, see below"))
+      ->type_name(Cat("[", name, "] KEY=VALUE"));
+}
+
+std::vector<std::string> Command::Overrides() const {
+  std::vector<std::string> overrides;
+  for (const auto& field : fields_) {
+    if (field->option->count() == 0) continue;
+    const std::string value = field->is_switch ? "true"
+                              : field->text    ? Quoted(field->value)
+                                               : field->value;
+    overrides.push_back(Cat(field->path, "=", value));
+  }
+  for (const std::string& text : positional_) {
+    if (IsAssignment(text)) overrides.push_back(text);
+  }
+  return overrides;
+}
+
+std::vector<std::string> Command::Arguments() const {
+  std::vector<std::string> arguments;
+  for (const std::string& text : positional_) {
+    if (!IsAssignment(text)) arguments.push_back(text);
+  }
+  const size_t most = argument_name_.empty() ? 0 : 1;
+  if (arguments.size() > most) {
+    ThrowUser("unexpected argument '", arguments[most], "'. ", app_->get_name(),
+              most == 0 ? " takes flags and KEY=VALUE settings only."
+                        : Cat(" takes one ", argument_name_, " and KEY=VALUE settings."));
+  }
+  return arguments;
+}
+
+config::Node Command::MergedConfig(std::vector<std::string>* task_overrides) const {
+  Arguments();  // tells of what is neither
+  config::Node node = config_file_.empty() ? config::Node::Map() : config::Compose(config_file_);
+  for (const std::string& assignment : Overrides()) {
+    if (task_overrides != nullptr && assignment.starts_with("task.")) {
+      task_overrides->push_back(assignment.substr(5));
+    } else {
+      config::ApplyOverride(node, assignment);
+    }
+  }
+  return node;
+}
+
+void AddRandomizeFlag(Command& command) {
+  command.app()
+      ->add_option_function<std::string>(
+          "--randomize",
+          [](const std::string& value) {
+            const std::vector<std::string> known = {"none", "light", "full"};
+            if (std::ranges::find(known, value) == known.end()) {
+              throw UserError(UnknownName("randomisation", value, known));
+            }
+            if (value != "none") {
+              ThrowUser("--randomize ", value,
+                        " is not in this version: only 'none' is, the task as it stands.");
+            }
+          },
+          "domain randomisation (this version has none of it)")
+      ->type_name("none");
+  command.Values("--randomize", {"none"});
+}
+
+}  // namespace simscale::cli

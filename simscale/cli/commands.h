@@ -1,0 +1,29 @@
+#pragma once
+
+#include "simscale/cli/app.h"
+
+/// The commands: one file each, listed in order in AddCommands. Of train, list-models and
+/// `bench policy` the executable without LibTorch has the names only.
+namespace simscale::cli {
+
+inline constexpr char kTrainHelp[] = "train a policy on a dataset";
+inline constexpr char kListModelsHelp[] = "list the policies that can be trained";
+inline constexpr char kBenchPolicyHelp[] = "measure how long a policy's call takes";
+/// Prints docs/cli.md; hidden.
+inline constexpr char kDocsCommand[] = "docs-cli";
+
+void AddCommands(Cli& cli);
+
+void AddDatagen(Cli& cli);
+void AddTrain(Cli& cli);
+void AddEval(Cli& cli);
+void AddData(Cli& cli);
+void AddListEnvs(Cli& cli);
+void AddListModels(Cli& cli);
+void AddBenchEnv(Cli& cli, Command& bench);
+void AddBenchPolicy(Cli& cli, Command& bench);
+void AddDoctor(Cli& cli);
+void AddCompletion(Cli& cli);
+void AddDocs(Cli& cli);
+
+}  // namespace simscale::cli

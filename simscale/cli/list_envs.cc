@@ -1,0 +1,66 @@
+#include <nlohmann/json.hpp>
+
+#include "simscale/cli/commands.h"
+#include "simscale/cli/output.h"
+#include "simscale/common/error.h"
+#include "simscale/tasks/registry.h"
+
+namespace simscale::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+int ListAll(const Output& output) {
+  std::string text;
+  ordered_json json = ordered_json::array();
+  for (const std::string& name : tasks::TaskNames()) {
+    const env::TaskConfig config = tasks::LoadTaskConfig(name);
+    const std::string id = tasks::GymnasiumId(name);
+    text += Cat(name, std::string(name.size() < 14 ? 14 - name.size() : 1, ' '), id,
+                std::string(id.size() < 26 ? 26 - id.size() : 1, ' '), config.description, "\n");
+    json.push_back({{"name", name}, {"id", id}, {"description", config.description}});
+  }
+  output.Text(text + "simscale list-envs NAME tells a task's terms.\n");
+  output.Json(json.dump(1) + "\n");
+  return kOk;
+}
+
+int ListOne(const std::string& name, const Output& output) {
+  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(name));
+  output.Text(Cat(task->TermTable(), "physics ", task->model()->opt.timestep, " s, control ",
+                  task->config().control_rate, " Hz (", task->frame_skip(),
+                  " physics steps each), at most ", task->config().max_episode_steps, " steps\n"));
+  ordered_json json = {{"name", task->name()},
+                       {"description", task->config().description},
+                       {"language", task->config().language},
+                       {"control_rate", task->config().control_rate},
+                       {"timestep", task->model()->opt.timestep},
+                       {"frame_skip", task->frame_skip()},
+                       {"max_episode_steps", task->config().max_episode_steps},
+                       {"actions", task->controller().action_names()},
+                       {"observations", ordered_json::object()},
+                       {"model_hash", task->model().hash()},
+                       {"task_config", task->ResolvedYaml()}};
+  for (const auto& spec : task->observation_specs()) json["observations"][spec.name] = spec.shape;
+  output.Json(json.dump(1) + "\n");
+  return kOk;
+}
+
+}  // namespace
+
+void AddListEnvs(Cli& cli) {
+  Command& command = cli.Add(nullptr, "list-envs", "list the tasks, or tell one task's terms");
+  struct Arguments {
+    std::vector<std::string> names;
+    std::string json;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command.Argument("NAME", arguments->names, "a task, or a path to a task file", 1);
+  AddJsonFlag(command, arguments->json);
+  command.Run([arguments] {
+    const Output output(arguments->json);
+    return arguments->names.empty() ? ListAll(output) : ListOne(arguments->names[0], output);
+  });
+}
+
+}  // namespace simscale::cli

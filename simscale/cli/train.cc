@@ -1,0 +1,138 @@
+#include <nlohmann/json.hpp>
+
+#include "simscale/cli/commands.h"
+#include "simscale/cli/output.h"
+#include "simscale/common/error.h"
+#include "simscale/common/interrupt.h"
+#include "simscale/common/log.h"
+#include "simscale/common/stopwatch.h"
+#include "simscale/data/reader.h"
+#include "simscale/eval/evaluator.h"
+#include "simscale/tasks/registry.h"
+#include "simscale/train/run.h"
+
+namespace simscale::cli {
+namespace {
+
+struct Flags {
+  std::string model = "bc";
+  bool resume = false, overwrite = false;
+  std::string json;
+};
+
+/// The settings, with the dataset's own task where none is named: it picks the preset.
+train::TrainConfig Compose(const Command& command, const Flags& flags) {
+  command.Arguments();
+  const std::vector<std::string> overrides = command.Overrides();
+  const auto compose = [&](const std::string& env_name) {
+    return train::ComposeTrainConfig(flags.model, env_name, command.config_file(), overrides);
+  };
+  train::TrainConfig config = compose("");
+  if (config.dataset.empty()) {
+    ThrowUser("train needs a dataset: --dataset FILE. simscale datagen makes one.");
+  }
+  if (config.env_name.empty()) {
+    config = compose(data::DatasetReader(config.dataset).meta().env_name);
+  } else {
+    const std::string name = tasks::CanonicalTaskName(config.env_name);
+    config = compose(name);
+    config.env_name = name;
+  }
+  return config;
+}
+
+/// Plays episodes of the dataset's own task, which may be a variant of a packaged one.
+train::TrainHooks MakeHooks(const train::TrainConfig& config) {
+  const data::DatasetMeta meta = data::DatasetReader(config.dataset).meta();
+  const auto task =
+      tasks::MakeTask(tasks::ParseTaskConfig(meta.task_config, config.dataset + ": task_config"));
+  if (!meta.model_hash.empty() && meta.model_hash != task->model().hash()) {
+    LogWarning(config.dataset,
+               ": made with another version of the task's model (meshes or MuJoCo differ); the "
+               "evaluations use the present one");
+  }
+  train::TrainHooks hooks;
+  hooks.evaluate = [task](env::Agent& agent, const train::EvalRequest& request) {
+    const eval::EvalConfig eval_config{.n_episodes = request.n_episodes, .seed = request.seed};
+    const eval::EvalReport report =
+        eval::EvaluateWithSeed(task, agent, request.seed, eval_config, nullptr, "evaluation");
+    return train::EvalResult{.n_episodes = static_cast<int>(report.episodes.size()),
+                             .successes = static_cast<int>(report.successes),
+                             .success_rate = report.success_rate,
+                             .ci_low = report.success_ci95.low,
+                             .ci_high = report.success_ci95.high,
+                             .mean_return = report.mean_return,
+                             .mean_length = report.mean_length};
+  };
+  return hooks;
+}
+
+std::string ResultAsJson(const train::TrainResult& result) {
+  const nlohmann::ordered_json json = {
+      {"schema", 1},
+      {"run_dir", result.run_dir.string()},
+      {"step", result.step},
+      {"finished", result.finished},
+      {"already_done", result.already_done},
+      {"best_step", result.best_step},
+      {"best_success_rate", result.best_success},
+      {"best_success_ci95", {result.best_ci_low, result.best_ci_high}},
+      {"validation_loss", result.validation_loss},
+      {"seconds", result.seconds}};
+  return json.dump(1) + "\n";
+}
+
+std::string ResultAsText(const train::TrainResult& result) {
+  if (result.already_done) {
+    return Cat(result.run_dir.string(), ": done already, ", result.step, " steps\n");
+  }
+  std::string text = Cat(result.run_dir.string(), ": ", result.step, " steps in ",
+                         HumanSeconds(result.seconds), ", best at step ", result.best_step);
+  if (result.best_success >= 0) {
+    text +=
+        Cat(": success ", Fixed(100 * result.best_success, 1), " % (95 % interval ",
+            Fixed(100 * result.best_ci_low, 1), "-", Fixed(100 * result.best_ci_high, 1), " %)");
+  }
+  return text + Cat("\nsimscale eval ", result.run_dir.string(), " evaluates it\n");
+}
+
+int Run(const Command& command, const Flags& flags) {
+  if (flags.resume && flags.overwrite) {
+    ThrowUser("--resume and --overwrite exclude each other: choose one");
+  }
+  const train::TrainConfig config = Compose(command, flags);
+  const Output output(flags.json);
+  const InterruptGuard guard;
+  const train::TrainResult result = train::RunTraining(
+      config, {.resume = flags.resume, .overwrite = flags.overwrite}, MakeHooks(config));
+  output.Json(ResultAsJson(result));
+  if (!result.finished && !result.already_done) return kInterrupted;
+  output.Text(ResultAsText(result));
+  return kOk;
+}
+
+}  // namespace
+
+void AddTrain(Cli& cli) {
+  Command& command = cli.Add(nullptr, "train", kTrainHelp);
+  auto flags = std::make_shared<Flags>();
+  command.Configure(config::Docs<train::TrainConfig>());
+  command.Flag("--model", flags->model, "NAME",
+               "policy, and the preset of settings to start from (default bc; see list-models)");
+  command.FieldFlag("--dataset", "dataset", "FILE");
+  command.FieldFlag("--env-name", "env_name", "NAME");
+  command.FieldFlag("--max-steps", "train.steps", "N");
+  command.FieldFlag("--batch-size", "train.batch_size", "N");
+  command.FieldFlag("--lr", "train.lr", "X");
+  command.FieldFlag("--checkpoint-dir", "checkpoint_dir", "DIR");
+  command.FieldFlag("--device", "device", "DEVICE");
+  command.FieldFlag("--seed", "seed", "N");
+  command.Switch("--resume", flags->resume, "go on with what lies in the checkpoint folder");
+  command.Switch("--overwrite", flags->overwrite, "delete what lies in the checkpoint folder");
+  command.Lacks("--use-wandb", "metrics go to the console, metrics.jsonl and TensorBoard files.");
+  command.Lacks("--nproc", "training runs in one process.");
+  AddJsonFlag(command, flags->json);
+  command.Run([&command, flags] { return Run(command, *flags); });
+}
+
+}  // namespace simscale::cli
