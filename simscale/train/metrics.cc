@@ -34,6 +34,7 @@ std::string KeptLines(const std::string& text, const Metrics::Resume& resume) {
 }
 
 std::filesystem::path Prepare(const std::filesystem::path& path, const Metrics::Resume& resume) {
+  MakeDirs(path.parent_path());
   std::string kept;
   if (resume.step >= 0 && fs::exists(path)) kept = KeptLines(ReadFile(path), resume);
   WriteFileAtomic(path, kept);

@@ -34,6 +34,7 @@ bool AlreadyDone(const TrainConfig& config, TrainResult* result) {
 
 TrainResult RunTraining(const TrainConfig& config, const TrainOptions& options,
                         const TrainHooks& hooks) {
+  if (options.resume && options.overwrite) ThrowUser("--resume and --overwrite exclude each other");
   TrainResult result;
   if (options.resume && AlreadyDone(config, &result)) {
     LogInfo(config.checkpoint_dir, ": all ", config.train.steps, " steps are done already");

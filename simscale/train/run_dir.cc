@@ -110,7 +110,6 @@ std::string ConfigToYaml(const TrainConfig& config) {
 std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOptions& options) {
   const fs::path dir = config.checkpoint_dir;
   if (dir.empty()) ThrowUser("checkpoint_dir: must not be empty");
-  if (options.resume && options.overwrite) ThrowUser("--resume and --overwrite exclude each other");
   if (fs::exists(dir) && !fs::is_directory(dir))
     ThrowUser(dir.string(), ": is a file, --checkpoint-dir must be a folder");
   if (fs::exists(dir)) {

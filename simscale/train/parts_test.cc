@@ -1,0 +1,244 @@
+// The pieces of the training loop, each against values known by other means.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/train/metrics.h"
+#include "simscale/train/optimizer.h"
+#include "simscale/train/sampler.h"
+#include "simscale/train/schedule.h"
+#include "simscale/train/state_dataset.h"
+#include "simscale/train/tensorboard.h"
+#include "simscale/train/test_toy.h"
+
+namespace simscale::train {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(Schedule, WarmUpThenCosine) {
+  LoopConfig config;
+  config.steps = 110;
+  config.warmup_steps = 10;
+  config.lr = 1;
+  config.lr_min = 0.2;
+  EXPECT_DOUBLE_EQ(LearningRate(config, 0), 0.1);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 9), 1.0);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 10), 1.0);
+  EXPECT_NEAR(LearningRate(config, 10 + 33), 0.2 + 0.8 * 0.75,
+              1e-12);  // a third of 99: cos 60 degrees
+  EXPECT_DOUBLE_EQ(LearningRate(config, 109), 0.2);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 1000), 0.2);
+  EXPECT_DOUBLE_EQ(EmaDecay(0.99, 0), 0.1);
+  EXPECT_DOUBLE_EQ(EmaDecay(0.99, 100000), 0.99);
+}
+
+TEST(Sampler, EachEpochHoldsEachItemOnceInAnotherOrder) {
+  std::vector<int64_t> items(103);
+  for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int64_t>(3 * i);
+  ShuffledSampler sampler(items, 5);
+  std::vector<std::vector<int64_t>> epochs(3, std::vector<int64_t>());
+  std::vector<int64_t> all(309);
+  for (size_t at = 0; at < all.size(); at += 7)  // batches that straddle the epochs
+    sampler.Next(std::span(all).subspan(at, std::min<size_t>(7, all.size() - at)));
+  for (size_t e = 0; e < 3; ++e) {
+    epochs[e].assign(all.begin() + static_cast<std::ptrdiff_t>(103 * e),
+                     all.begin() + static_cast<std::ptrdiff_t>(103 * (e + 1)));
+    EXPECT_EQ(std::set<int64_t>(epochs[e].begin(), epochs[e].end()),
+              std::set<int64_t>(items.begin(), items.end()));
+  }
+  EXPECT_NE(epochs[0], epochs[1]);
+  EXPECT_EQ(sampler.epoch(), 2);
+  EXPECT_EQ(sampler.offset(), 103);
+
+  ShuffledSampler again(items, 5);
+  again.Seek(1, 50);
+  std::vector<int64_t> rest(60);
+  again.Next(rest);
+  EXPECT_TRUE(std::equal(rest.begin(), rest.end(), all.begin() + 103 + 50));
+  EXPECT_THROW(again.Seek(0, 104), UserError);
+  EXPECT_THROW(ShuffledSampler({}, 1), UserError);
+}
+
+TEST(Sampler, ValidationSplitIsByEpisode) {
+  EXPECT_EQ(ValidationEpisodes(100, 0.05, 1).size(), 5U);
+  EXPECT_EQ(ValidationEpisodes(100, 0.05, 1), ValidationEpisodes(100, 0.05, 1));
+  EXPECT_NE(ValidationEpisodes(100, 0.05, 1), ValidationEpisodes(100, 0.05, 2));
+  EXPECT_EQ(ValidationEpisodes(3, 0.01, 1).size(), 1U);
+  EXPECT_EQ(ValidationEpisodes(1, 0.5, 1).size(), 0U);
+  EXPECT_EQ(ValidationEpisodes(10, 0, 1).size(), 0U);
+}
+
+/// Two equal little networks.
+std::pair<torch::nn::Sequential, torch::nn::Sequential> Twins() {
+  auto make = [] {
+    torch::manual_seed(3);
+    return torch::nn::Sequential(torch::nn::Linear(5, 7), torch::nn::Tanh(),
+                                 torch::nn::Linear(7, 2));
+  };
+  return {make(), make()};
+}
+
+TEST(Optimizer, EqualsTorchsAdamWWithClipping) {
+  auto [ours, theirs] = Twins();
+  LoopConfig config;
+  config.lr = 1e-2;
+  config.weight_decay = 0.1;
+  config.grad_clip = 0.5;
+  FusedAdamW optimizer(*ours, config);
+  std::vector<torch::Tensor> matrices, vectors;
+  for (torch::Tensor& p : theirs->parameters()) (p.dim() >= 2 ? matrices : vectors).push_back(p);
+  auto options = [](double decay) {
+    auto o = std::make_unique<torch::optim::AdamWOptions>(1e-2);
+    o->betas({0.9, 0.95}).weight_decay(decay);
+    return o;
+  };
+  torch::optim::AdamW reference({torch::optim::OptimizerParamGroup(matrices, options(0.1)),
+                                 torch::optim::OptimizerParamGroup(vectors, options(0))});
+  torch::manual_seed(9);
+  bool clipped = false, free = false;
+  for (int step = 0; step < 50; ++step) {
+    const torch::Tensor x = torch::randn({8, 5}), y = torch::randn({8, 2}) * (step % 2 ? 10 : 0.01);
+    auto loss_of = [&](torch::nn::Sequential& net) {
+      return (net->forward(x) - y).square().mean();
+    };
+    const torch::Tensor loss = loss_of(ours);
+    loss.backward();
+    const auto result = optimizer.Step(1e-2, loss);
+    reference.zero_grad();
+    loss_of(theirs).backward();
+    const double norm = torch::nn::utils::clip_grad_norm_(theirs->parameters(), 0.5);
+    reference.step();
+    EXPECT_NEAR(result.grad_norm.item<double>(), norm, 1e-5 * norm);
+    EXPECT_EQ(result.bad.item<float>(), 0);
+    (norm > 0.5 ? clipped : free) = true;
+  }
+  EXPECT_TRUE(clipped && free);
+  for (size_t i = 0; i < ours->parameters().size(); ++i)
+    EXPECT_LT((ours->parameters()[i] - theirs->parameters()[i]).abs().max().item<float>(), 2e-6)
+        << i;
+}
+
+TEST(Optimizer, AStepThatIsNotFiniteChangesNothing) {
+  auto [net, before] = Twins();
+  FusedAdamW optimizer(*net, LoopConfig());
+  std::vector<torch::Tensor> state;
+  for (const auto& [name, tensor] : optimizer.State()) state.push_back(tensor.clone());
+  const torch::Tensor loss = net->forward(torch::full({1, 5}, NAN)).sum();
+  loss.backward();
+  EXPECT_EQ(optimizer.Step(1e-2, loss).bad.item<float>(), 1);
+  for (size_t i = 0; i < net->parameters().size(); ++i)
+    EXPECT_TRUE(torch::equal(net->parameters()[i], before->parameters()[i]));
+  for (size_t i = 0; i < state.size(); ++i)
+    EXPECT_TRUE(torch::equal(state[i], optimizer.State()[i].second));
+}
+
+TEST(Optimizer, EmaIsTheWeightedMean) {
+  auto [net, average] = Twins();
+  Ema ema(*net, *average);
+  const torch::Tensor start = average->parameters()[0].clone();
+  {
+    torch::NoGradGuard no_grad;
+    net->parameters()[0].add_(1);
+  }
+  ema.Update(0.75);
+  EXPECT_LT((average->parameters()[0] - (start + 0.25)).abs().max().item<float>(), 1e-6);
+}
+
+TEST(Dataset, WindowsRepeatTheFirstObservationAndMaskPastTheEnd) {
+  const fs::path path = fs::path(::testing::TempDir()) / TempBeside("d/toy.hdf5").filename();
+  testing::WriteToyDataset(path, 5);
+  const data::DatasetReader reader(path);
+  const StateDataset dataset = LoadStateDataset(reader, {"pos", "goal"});
+  ASSERT_EQ(dataset.num_episodes(), 5);
+  EXPECT_EQ(dataset.num_steps(), reader.num_steps());
+  EXPECT_EQ(dataset.observations, (std::vector<policy::ObservationKey>{{"pos", 2}, {"goal", 2}}));
+  const int64_t begin = dataset.episode_begin[1], end = dataset.episode_begin[2];
+  ASSERT_GE(end - begin, 2);
+  const policy::Batch batch = dataset.Gather(torch::tensor({begin, end - 1}, torch::kInt64), 3, 4);
+  EXPECT_EQ(batch.observation.state.sizes(), (std::vector<int64_t>{2, 3, 4}));
+  for (int t = 0; t < 3; ++t)
+    EXPECT_TRUE(torch::equal(batch.observation.state[0][t], dataset.state[begin]));
+  EXPECT_TRUE(torch::equal(batch.observation.state[1][1], dataset.state[end - 2]));
+  EXPECT_TRUE(torch::equal(batch.observation.state[1][2], dataset.state[end - 1]));
+  EXPECT_TRUE(torch::equal(batch.action[0][1], dataset.action[begin + 1]));
+  EXPECT_TRUE(torch::equal(batch.action[1][3], dataset.action[end - 1]));
+  EXPECT_TRUE(torch::equal(batch.mask[1], torch::tensor({1.0F, 0.0F, 0.0F, 0.0F})));
+
+  const auto [start, goal] = testing::ToyReset(1, 1);
+  EXPECT_EQ(dataset.state[begin][0].item<float>(), start.x);
+  EXPECT_EQ(dataset.state[begin][3].item<float>(), goal.y);
+  EXPECT_EQ(dataset.StepsOf({1}, false).size(), static_cast<size_t>(end - begin));
+  EXPECT_EQ(dataset.StepsOf({1}, true).size(),
+            static_cast<size_t>(dataset.num_steps() - (end - begin)));
+  const policy::StateStatistics stats = dataset.Statistics({0, 1});
+  EXPECT_NEAR(stats.mean[0], 0.5 * (dataset.state[0][0] + dataset.state[1][0]).item<float>(), 1e-6);
+  EXPECT_NEAR(stats.std[0],
+              0.5 * std::abs((dataset.state[0][0] - dataset.state[1][0]).item<float>()), 1e-6);
+  fs::remove(path);
+}
+
+TEST(Dataset, RefusesNumbersThatAreNotUsable) {
+  struct Case {
+    std::string array, message;
+    float value;
+  };
+  for (const Case& c :
+       {Case{"observations/pos",
+             "episode 1: 'observations/pos' is not finite at step 0, component 1", NAN},
+        Case{"actions", "episode 1: 'actions' must lie in [-1, 1], got 1.5 at step 0", 1.5F}}) {
+    const fs::path path = fs::path(::testing::TempDir()) / TempBeside("d/bad.hdf5").filename();
+    data::DatasetMeta meta;
+    meta.env_name = "toy";
+    meta.env_args = "{}";
+    data::WriteDataset(path, meta, 2, [&](int64_t i) {
+      data::Episode episode = testing::ToyEpisode(1, static_cast<uint64_t>(i));
+      for (data::Array& array : episode.arrays)
+        if (i == 1 && array.name == c.array) array.as<float>()[1] = c.value;
+      return episode;
+    });
+    try {
+      LoadStateDataset(data::DatasetReader(path), {});
+      ADD_FAILURE() << c.array;
+    } catch (const UserError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(c.message));
+    }
+    fs::remove(path);
+  }
+}
+
+TEST(TensorBoard, ChecksumsFollowTheRfc) {
+  EXPECT_EQ(Crc32c("123456789"), 0xE3069283U);
+  EXPECT_EQ(Crc32c(std::string(32, '\0')), 0x8A9136AAU);  // RFC 3720, B.4
+}
+
+TEST(Metrics, ResumeKeepsWhatTheCheckpointKnows) {
+  const fs::path dir = fs::path(::testing::TempDir()) / TempBeside("d/metrics").filename();
+  {
+    Metrics metrics(dir, {});
+    metrics.Record(10, "train", {{"loss", 0.5}});
+    metrics.Record(10, "eval", {{"success_rate", 1}});
+    metrics.Record(20, "train", {{"loss", NAN}});
+  }
+  const std::string first = "{\"step\":10,\"kind\":\"train\",\"loss\":0.5}\n";
+  const std::string second = "{\"step\":10,\"kind\":\"eval\",\"success_rate\":1}\n";
+  EXPECT_EQ(ReadFile(dir / "metrics.jsonl"),
+            first + second + "{\"step\":20,\"kind\":\"train\",\"loss\":null}\n");
+  Metrics(dir, {.step = 10});
+  EXPECT_EQ(ReadFile(dir / "metrics.jsonl"), first + second);
+  Metrics(dir, {.step = 10, .redo = true});
+  EXPECT_EQ(ReadFile(dir / "metrics.jsonl"), first);
+  Metrics(dir, {});
+  EXPECT_EQ(ReadFile(dir / "metrics.jsonl"), "");
+  fs::remove_all(dir);
+}
+
+}  // namespace
+}  // namespace simscale::train
