@@ -22,7 +22,12 @@ class TestFolder : public ::testing::Test {
     std::string name = (std::filesystem::temp_directory_path() / "simscale_data_XXXXXX").string();
     folder_ = ::mkdtemp(name.data());
   }
-  ~TestFolder() override { std::filesystem::remove_all(folder_); }
+  ~TestFolder() override {
+    std::filesystem::remove_all(folder_);
+    const h5::Guard guard;
+    EXPECT_EQ(H5Fget_obj_count(static_cast<hid_t>(H5F_OBJ_ALL), H5F_OBJ_ALL), 0)
+        << "files, groups, arrays or attributes were left open";
+  }
 
   std::filesystem::path Path(const std::string& name) const { return folder_ / name; }
 

@@ -52,6 +52,21 @@ TEST_F(WriterTest, TheHashIsOfTheContentAlone) {
   EXPECT_NE(one, WriteOne(episode));
 }
 
+// Two files written within a second would be equal even with times in them.
+TEST_F(WriterTest, NoObjectHasATime) {
+  Edit(WriteSample("a.hdf5", 11, true), [](hid_t file) {
+    int objects = 0;
+    const auto visit = [](hid_t, const char* name, const H5O_info_t* info, void* count) -> herr_t {
+      EXPECT_EQ(info->atime + info->mtime + info->ctime + info->btime, 0) << name;
+      ++*static_cast<int*>(count);
+      return 0;
+    };
+    h5::Must(H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, visit, &objects, H5O_INFO_ALL), "visit");
+    // Root, data, mask and its two; an episode has three groups and eight arrays.
+    EXPECT_EQ(objects, 5 + 11 * (3 + 8));
+  });
+}
+
 // What the hash covers, spelled out: other programs can compute it.
 TEST_F(WriterTest, TheHashIsTheDocumentedOne) {
   Episode episode;
