@@ -357,3 +357,60 @@ def test_bash_completes(simscale, tmp_path):
     assert complete(simscale, tmp_path, ["simscale", "eval", "--env-name", "pi"]) == ["pick_place"]
     assert complete(simscale, tmp_path, ["simscale", "datagen", "--policy", "scr"]) == ["scripted"]
     assert complete(simscale, tmp_path, ["simscale", "train", "train.lr"]) == ["train.lr=", "train.lr_min="]
+
+
+@pytest.fixture
+def small_run(simscale):
+    """A dataset and a policy trained on it for a moment, in the test's folder."""
+    simscale("datagen", "--env-name", "reach", "--n-episodes", 20, "--output", "reach.h5")
+    simscale(*SMALL_TRAINING)
+
+
+SMALL_TRAINING = [
+    *["train", "--dataset", "reach.h5", "--checkpoint-dir", "run", "--max-steps", 60],
+    *["--batch-size", 32, "train.warmup_steps=10", "train.eval_every=30", "train.eval_episodes=8"],
+]
+
+
+def test_from_demonstrations_to_a_policy(simscale, small_run, tmp_path):
+    info = json.loads(simscale("data", "info", "reach.h5", "--json", "-").stdout)
+    assert (info["env"], info["episodes"], info["successes"]) == ("reach", 20, 20)
+    assert "20 episodes" in simscale("data", "stats", "reach.h5").stdout
+    assert simscale("data", "check", "reach.h5").stdout.startswith("reach.h5: ok: 20 episodes")
+    replay = json.loads(simscale("data", "replay", "--verify", "reach.h5", "--json", "-").stdout)
+    assert replay["verified"] is True
+    assert replay["exact_steps"] == replay["steps"] == info["steps"]
+
+    # The task comes from the checkpoint, and neither environments nor threads change a bit.
+    one = json.loads(simscale("eval", "run", "--n-episodes", 8, "--num-envs", 1, "--json", "-").stdout)
+    many = json.loads(simscale("eval", "run/best", "--n-episodes", 8, "--json", "-").stdout)
+    assert one["env"] == "reach"
+    assert one["policy"] == "bc"
+    assert one["episodes"] == many["episodes"]
+    assert one["checkpoint"]["weights_hash"] == many["checkpoint"]["weights_hash"]
+
+    policy = json.loads(simscale("bench", "policy", "run", "--calls", 50, "--json", "-").stdout)
+    assert 0 < policy["p10_us"] <= policy["median_us"] <= policy["p90_us"]
+
+    result = simscale("eval", "run", "--env-name", "pick_place", exit_code=2)
+    assert "this policy was trained on the task 'reach', not on 'pick_place'" in result.stderr
+    result = simscale(*SMALL_TRAINING, exit_code=2)
+    assert "--resume" in result.stderr
+    assert "--overwrite" in result.stderr
+    simscale(*SMALL_TRAINING, "--resume")
+
+
+def test_merge_keeps_every_episode(simscale):
+    for seed in [1, 2]:
+        simscale(
+            *["datagen", "--env-name", "reach", "--n-episodes", 3],
+            *["--seed", seed, "--output", f"{seed}.h5"],
+        )
+    simscale("data", "merge", "all.h5", "1.h5", "2.h5")
+    assert json.loads(simscale("data", "info", "all.h5", "--json", "-").stdout)["episodes"] == 6
+    result = simscale("data", "merge", "all.h5", "1.h5", exit_code=2)
+    assert "all.h5: exists. Replace it by --overwrite" in result.stderr
+    result = simscale("datagen", "--env-name", "reach", "--output", "1.h5", exit_code=2)
+    assert "1.h5: exists. Go on with it by --resume" in result.stderr
+    simscale("data", "merge", "--overwrite", "all.h5", "1.h5")
+    assert json.loads(simscale("data", "info", "all.h5", "--json", "-").stdout)["episodes"] == 3

@@ -79,7 +79,7 @@ int Run(const Command& command, const std::string& json) {
     report.checkpoint = chosen.checkpoint->dir.string();
     report.checkpoint_step = chosen.checkpoint->step;
     report.weights_hash = chosen.checkpoint->weights_hash;
-    report.versions.emplace_back("torch", chosen.checkpoint->torch_version);
+    report.versions.emplace_back("torch", TorchVersion());
   }
   output.Json(eval::ReportAsJson(report));
   output.Text(eval::ReportAsText(report));

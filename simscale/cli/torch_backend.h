@@ -27,6 +27,9 @@ std::unique_ptr<env::Agent> LoadPolicy(const std::string& checkpoint, const std:
                                        policy::CheckpointInfo* info);
 policy::CheckpointInfo ReadCheckpoint(const std::string& checkpoint);
 
+/// LibTorch's version, after NeedTorch.
+std::string TorchVersion();
+
 /// For doctor: the executable with LibTorch, and what it says of LibTorch and CUDA.
 std::string TorchExecutable();
 std::string TorchProbe();

@@ -23,6 +23,8 @@ policy::CheckpointInfo ReadCheckpoint(const std::string& checkpoint) {
 
 std::string TorchExecutable() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
 
+std::string TorchVersion() { return policy::TorchVersion(); }
+
 std::string TorchProbe() {
   std::string device;
   const bool cuda = policy::CudaAvailable(&device);

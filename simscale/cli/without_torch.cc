@@ -53,6 +53,11 @@ std::unique_ptr<env::Agent> LoadPolicy(const std::string&, const std::string&,
   return nullptr;
 }
 
+std::string TorchVersion() {
+  NeedTorch();
+  return "";
+}
+
 std::string TorchProbe() {
   NeedTorch();
   return "";

@@ -13,7 +13,7 @@ namespace simscale::eval {
 struct StepBenchConfig {
   int num_envs = 64;
   int threads = 0;  ///< 0: all cores
-  int steps = 200;  ///< control steps of each environment in one repeat
+  int steps = 250;  ///< control steps of each environment in one repeat
   int repeats = 5;
   uint64_t seed = 0;
 
