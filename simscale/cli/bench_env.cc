@@ -45,6 +45,7 @@ void AddBenchEnv(Cli& cli, Command& bench) {
   command.FieldFlag("--steps", "steps", "N");
   command.FieldFlag("--repeats", "repeats", "N");
   command.FieldFlag("--seed", "seed", "N");
+  command.FieldFlag("--save-trajectories", "save_trajectories", "DIR");
   auto json = std::make_shared<std::string>();
   AddJsonFlag(command, *json);
   command.Run([&command, json] { return Run(command, *json); });

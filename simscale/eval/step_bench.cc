@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
 #include "simscale/common/rng.h"
 #include "simscale/common/stopwatch.h"
 #include "simscale/common/text.h"
@@ -24,6 +26,22 @@ struct Track {
   std::vector<double> start_states;  ///< [starts, state size]
   std::vector<double> end_state;     ///< after the last control step
 };
+
+/// An array of doubles as numpy.load reads it (format 1.0).
+std::string AsNpy(const std::vector<double>& values, const std::vector<size_t>& shape) {
+  std::string dims;
+  for (size_t dim : shape) dims += Cat(dim, ",");
+  std::string header = Cat("{'descr': '<f8', 'fortran_order': False, 'shape': (", dims, "), }");
+  // The values begin at a multiple of 64 bytes; magic, version and length take ten.
+  header.append(63 - (10 + header.size()) % 64, ' ');
+  header += '\n';
+  std::string npy("\x93NUMPY\x01\x00", 8);
+  npy += static_cast<char>(header.size() % 256);
+  npy += static_cast<char>(header.size() / 256);
+  npy += header;
+  npy.append(reinterpret_cast<const char*>(values.data()), 8 * values.size());
+  return npy;
+}
 
 class StepBench {
  public:
@@ -50,6 +68,7 @@ class StepBench {
                            .steps = config_.steps,
                            .frame_skip = task_->frame_skip()};
     Record();
+    if (!config_.save_trajectories.empty()) Save(config_.save_trajectories);
     for (const Track& track : tracks_) {
       report.resets += static_cast<int64_t>(track.starts.size()) - 1;
     }
@@ -117,6 +136,35 @@ class StepBench {
       env.ResetRows(ended, keys);
       for (int row : ended) begin(row, t + 1);
     }
+  }
+
+  /// What another engine needs to play the same, see docs/benchmarks.md.
+  void Save(const fs::path& dir) const {
+    MakeDirs(dir);
+    const mjModel* model = task_->model().get();
+    std::string bytes(static_cast<size_t>(mj_sizeModel(model)), '\0');
+    mj_saveModel(model, nullptr, bytes.data(), static_cast<int>(bytes.size()));
+    WriteFileAtomic(dir / "model.mjb", bytes);
+    std::vector<double> controls, starts, ends;
+    nlohmann::ordered_json json = {{"schema", 1},
+                                   {"env", task_->name()},
+                                   {"num_envs", config_.num_envs},
+                                   {"steps", config_.steps},
+                                   {"frame_skip", task_->frame_skip()},
+                                   {"episodes", nlohmann::ordered_json::array()}};
+    for (size_t row = 0; row < tracks_.size(); ++row) {
+      const Track& track = tracks_[row];
+      controls.insert(controls.end(), track.ctrl.begin(), track.ctrl.end());
+      starts.insert(starts.end(), track.start_states.begin(), track.start_states.end());
+      ends.insert(ends.end(), track.end_state.begin(), track.end_state.end());
+      for (int step : track.starts) json["episodes"].push_back({{"env", row}, {"step", step}});
+    }
+    WriteFileAtomic(dir / "controls.npy",
+                    AsNpy(controls, {tracks_.size(), actions_.size(), Index(model->nu)}));
+    WriteFileAtomic(dir / "start_states.npy",
+                    AsNpy(starts, {json["episodes"].size(), state_size_}));
+    WriteFileAtomic(dir / "end_states.npy", AsNpy(ends, {tracks_.size(), state_size_}));
+    WriteFileAtomic(dir / "trajectories.json", json.dump(1) + "\n");
   }
 
   double RunEnv(env::BatchedEnv& env) {
@@ -204,6 +252,8 @@ void StepBenchConfig::Describe(config::Fields& f) {
           {.help = "control steps of each environment in one repeat", .min = 1, .max = 1e6});
   f.Field("repeats", repeats, {.help = "how often each side is measured", .min = 1, .max = 1000});
   f.Field("seed", seed, {.help = "the run's seed; actions and episodes derive theirs from it"});
+  f.Field("save_trajectories", save_trajectories,
+          {.help = "folder for the model, start states and controls, for other engines to play"});
 }
 
 std::vector<double> StepBenchReport::Column(double Repeat::*member) const {

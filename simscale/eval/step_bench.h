@@ -16,6 +16,10 @@ struct StepBenchConfig {
   int steps = 250;  ///< control steps of each environment in one repeat
   int repeats = 5;
   uint64_t seed = 0;
+  /// "": none. Else a folder for what is played: model.mjb; controls.npy [N, steps, nu];
+  /// start_states.npy [E, state] and end_states.npy [N, state] (mjSTATE_INTEGRATION, float64);
+  /// trajectories.json with the row and the control step at which each of the E episodes begins.
+  std::string save_trajectories;
 
   void Describe(config::Fields& f);
 };
