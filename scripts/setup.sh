@@ -8,7 +8,7 @@
 . scripts/debian.sh
 
 REQUIREMENTS=(requirements.txt requirements-dev.txt)
-BARE_REQUIREMENTS=(requirements-assets.txt) # installed without what they say they need
+BARE_REQUIREMENTS=(requirements-assets.txt requirements-robomimic.txt) # installed without what they say they need
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
