@@ -46,6 +46,36 @@ int ListOne(const std::string& name, const Output& output) {
   return kOk;
 }
 
+template <class T>
+void DescribeTerms(const char* section, const std::vector<env::TermType<T>>& types,
+                   std::string& text, ordered_json& json) {
+  text += Cat(section, "\n");
+  for (const auto& type : types) {
+    text += Cat("  ", type.name, ": ", type.help, "\n");
+    ordered_json params = ordered_json::object();
+    for (const config::FieldDoc& doc : type.params) {
+      const std::string unit = doc.unit.empty() ? "" : Cat(" [", doc.unit, "]");
+      text += Cat("      ", doc.path, " = ", doc.initial, unit, ": ", doc.help, "\n");
+      params[doc.path] = {{"default", doc.initial}, {"unit", doc.unit}, {"help", doc.help}};
+    }
+    json[section][type.name] = {{"help", type.help}, {"params", params}};
+  }
+}
+
+/// The term library, for those who write a task file.
+int ListTerms(const Output& output) {
+  const env::TermLibrary library = tasks::AllTerms();
+  std::string text;
+  ordered_json json;
+  DescribeTerms("observations", library.observations, text, json);
+  DescribeTerms("rewards", library.rewards, text, json);
+  DescribeTerms("terminations", library.terminations, text, json);
+  DescribeTerms("resets", library.resets, text, json);
+  output.Text(text);
+  output.Json(json.dump(1) + "\n");
+  return kOk;
+}
+
 }  // namespace
 
 void AddListEnvs(Cli& cli) {
@@ -53,12 +83,15 @@ void AddListEnvs(Cli& cli) {
   struct Arguments {
     std::vector<std::string> names;
     std::string json;
+    bool terms = false;
   };
   auto arguments = std::make_shared<Arguments>();
   command.Argument("NAME", arguments->names, "a task, or a path to a task file", 1);
   AddJsonFlag(command, arguments->json);
+  command.Switch("--terms", arguments->terms, "list the term types that a task file may use");
   command.Run([arguments] {
     const Output output(arguments->json);
+    if (arguments->terms) return ListTerms(output);
     return arguments->names.empty() ? ListAll(output) : ListOne(arguments->names[0], output);
   });
 }
