@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -123,6 +124,29 @@ bool ParseTempSuffix(std::string_view text, pid_t& pid, uint64_t& n) {
 
 bool IsAlive(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
+// Whether a process now dead had this name, the prefix and "<pid>-<n>", from TempBeside.
+bool IsStale(std::string_view name, std::string_view prefix) {
+  pid_t pid;
+  uint64_t n;
+  if (!name.starts_with(prefix)) return false;
+  if (!ParseTempSuffix(name.substr(prefix.size()), pid, n)) return false;
+  // Our own number on a name that we have not given out yet: an earlier process had it.
+  return pid == ::getpid() ? n >= g_next_temp.load() : !IsAlive(pid);
+}
+
+void RemoveEntries(const fs::path& folder, const std::function<bool(std::string_view)>& which) {
+  std::error_code error;
+  std::vector<fs::path> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    if (which(entry.path().filename().string())) found.push_back(entry.path());
+  }
+  for (const fs::path& path : found) {
+    fs::remove_all(path, error);
+    if (error)
+      ThrowIo(path.string(), ": cannot remove what a dead process left: ", error.message());
+  }
+}
+
 }  // namespace
 
 std::string ReadFile(const fs::path& path) {
@@ -211,23 +235,15 @@ fs::path TempBeside(const fs::path& path) {
 
 void RemoveStaleTemps(const fs::path& path) {
   const std::string prefix = Cat(".", WithoutSlash(path).filename().string(), ".tmp-");
-  std::error_code error;
-  std::vector<fs::path> stale;
-  for (const fs::directory_entry& entry : fs::directory_iterator(Parent(path), error)) {
-    const std::string name = entry.path().filename().string();
-    pid_t pid;
-    uint64_t n;
-    if (!name.starts_with(prefix)) continue;
-    if (!ParseTempSuffix(std::string_view(name).substr(prefix.size()), pid, n)) continue;
-    // Our own number on a name that we have not given out yet: an earlier process had it.
-    const bool alive = pid == ::getpid() ? n < g_next_temp.load() : IsAlive(pid);
-    if (!alive) stale.push_back(entry.path());
-  }
-  for (const fs::path& temp : stale) {
-    fs::remove_all(temp, error);
-    if (error)
-      ThrowIo(temp.string(), ": cannot remove what a dead process left: ", error.message());
-  }
+  RemoveEntries(Parent(path), [&](std::string_view name) { return IsStale(name, prefix); });
+}
+
+void RemoveStaleTempsIn(const fs::path& folder) {
+  RemoveEntries(folder, [](std::string_view name) {
+    const size_t mark = name.rfind(".tmp-");
+    return name.starts_with(".") && mark != std::string_view::npos && mark > 1 &&
+           IsStale(name, name.substr(0, mark + 5));
+  });
 }
 
 void CommitDir(const fs::path& temp, const fs::path& target, bool replace) {

@@ -31,6 +31,8 @@ fs::path TempBeside(const fs::path& path);
 /// Removes what dead processes left: siblings of `path` that TempBeside named for pids no longer
 /// alive (on this machine: not for a folder that several machines write the same name in).
 void RemoveStaleTemps(const fs::path& path);
+/// The same for whatever lies in `folder`, under any name.
+void RemoveStaleTempsIn(const fs::path& folder);
 
 /// fsyncs everything below `temp`, renames it to `target` (which is replaced if `replace`, in one
 /// atomic step on Linux file systems that can swap names), fsyncs the parent. Throws IoError, also

@@ -255,6 +255,12 @@ TEST_F(File, RemovesOnlyWhatDeadProcessesLeft) {
   std::sort(expected.begin(), expected.end());
   EXPECT_EQ(Names(root_), expected);
   RemoveStaleTemps(root_ / "no" / "x");  // nothing to do
+
+  MakeDirs(root_ / (".y.h5.tmp-" + dead + "-3") / "sub");
+  RemoveStaleTempsIn(root_);  // of every name; what lives or looks otherwise stays
+  std::erase(expected, ".y.tmp-" + dead + "-0");
+  EXPECT_EQ(Names(root_), expected);
+  RemoveStaleTempsIn(root_ / "no");
 }
 
 TEST_F(File, CommitDir) {

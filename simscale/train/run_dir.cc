@@ -44,18 +44,6 @@ std::string FirstDifference(const config::Node& old, const config::Node& now,
   return before == after ? "" : Cat(path, " was ", before, ", now ", after);
 }
 
-/// What a killed process left half-made: ".<name>.tmp-<pid>-<n>" for any name.
-void RemoveDebris(const fs::path& dir) {
-  std::vector<fs::path> bases;
-  for (const auto& entry : fs::directory_iterator(dir)) {
-    const std::string name = entry.path().filename().string();
-    const size_t end = name.find(".tmp-");
-    if (name.starts_with(".") && end != std::string::npos)
-      bases.push_back(dir / name.substr(1, end - 1));
-  }
-  for (const fs::path& base : bases) RemoveStaleTemps(base);
-}
-
 void RemoveRun(const fs::path& dir) {
   std::error_code error;
   for (const auto& [step, path] : policy::ListCheckpoints(dir)) fs::remove_all(path, error);
@@ -113,7 +101,7 @@ std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOpti
   if (fs::exists(dir) && !fs::is_directory(dir))
     ThrowUser(dir.string(), ": is a file, --checkpoint-dir must be a folder");
   if (fs::exists(dir)) {
-    RemoveDebris(dir);
+    RemoveStaleTempsIn(dir);
     const bool run = IsRun(dir);
     if (!run && !fs::is_empty(dir))
       ThrowUser(dir.string(),
