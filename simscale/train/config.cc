@@ -17,7 +17,10 @@ void LoopConfig::Describe(config::Fields& f) {
   f.Field("lr_min", lr_min,
           {.help = "learning rate at the end of the cosine", .min = 0, .max = 10});
   f.Field("warmup_steps", warmup_steps,
-          {.help = "steps over which the learning rate rises from zero", .min = 0, .max = 1e12});
+          {.help = "steps over which the learning rate rises from zero; a tenth of the steps where "
+                   "the run has no more than these",
+           .min = 0,
+           .max = 1e12});
   f.Field("betas", betas, {.help = "AdamW's moment decays", .min = 0, .max = 0.99999, .size = 2});
   f.Field("eps", eps, {.help = "AdamW's epsilon", .min = 1e-16, .max = 1});
   f.Field("weight_decay", weight_decay,
@@ -50,8 +53,6 @@ void LoopConfig::Describe(config::Fields& f) {
 
 void LoopConfig::Validate() const {
   if (lr_min > lr) ThrowUser("train.lr_min must be at most lr (", lr, "), got ", lr_min);
-  if (warmup_steps > steps)
-    ThrowUser("train.warmup_steps must be at most steps (", steps, "), got ", warmup_steps);
 }
 
 void TrainConfig::Describe(config::Fields& f) {

@@ -40,6 +40,24 @@ TEST(Schedule, WarmUpThenCosine) {
   EXPECT_DOUBLE_EQ(EmaDecay(0.99, 100000), 0.99);
 }
 
+TEST(Schedule, WarmUpFitsAShortRun) {
+  LoopConfig config;
+  config.warmup_steps = 500;
+  for (const auto& [steps, warmup] :
+       {std::pair<int64_t, int64_t>{12000, 500}, {501, 500}, {500, 50}, {100, 10}, {9, 0}}) {
+    config.steps = steps;
+    EXPECT_EQ(WarmupSteps(config), warmup) << steps;
+  }
+  config.steps = 100;
+  config.lr = 1;
+  config.lr_min = 0.2;
+  EXPECT_DOUBLE_EQ(LearningRate(config, 0), 0.1);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 9), 1.0);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 99), 0.2);
+  config.steps = 1;
+  EXPECT_DOUBLE_EQ(LearningRate(config, 0), 1.0);
+}
+
 TEST(Sampler, EachEpochHoldsEachItemOnceInAnotherOrder) {
   std::vector<int64_t> items(103);
   for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int64_t>(3 * i);

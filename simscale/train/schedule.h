@@ -9,14 +9,20 @@
 
 namespace simscale::train {
 
-/// Learning rate of step `step` (the first is 0): linear from lr / warmup_steps up to lr, then half
+/// Steps of the warm-up: what was asked for, or a tenth of a run that is no longer than that. (A
+/// preset's warm-up suits its own length; a short trial of it is to see the rate fall as well.)
+inline int64_t WarmupSteps(const LoopConfig& config) {
+  return config.warmup_steps < config.steps ? config.warmup_steps : config.steps / 10;
+}
+
+/// Learning rate of step `step` (the first is 0): linear from lr / warm-up up to lr, then half
 /// a cosine down to lr_min, reached at the last step.
 inline double LearningRate(const LoopConfig& config, int64_t step) {
-  if (step < config.warmup_steps)
-    return config.lr * static_cast<double>(step + 1) / static_cast<double>(config.warmup_steps);
-  const int64_t span = std::max<int64_t>(config.steps - 1 - config.warmup_steps, 1);
+  const int64_t warmup = WarmupSteps(config);
+  if (step < warmup) return config.lr * static_cast<double>(step + 1) / static_cast<double>(warmup);
+  const int64_t span = std::max<int64_t>(config.steps - 1 - warmup, 1);
   const double share =
-      std::min(1.0, static_cast<double>(step - config.warmup_steps) / static_cast<double>(span));
+      std::min(1.0, static_cast<double>(step - warmup) / static_cast<double>(span));
   return config.lr_min +
          (config.lr - config.lr_min) * 0.5 * (1 + std::cos(std::numbers::pi * share));
 }

@@ -357,8 +357,10 @@ void Trainer::Save(double success_rate, bool best) {
   content.texts = {{"state.json", LoopStateToJson(state_)}, {"config.yaml", ConfigToYaml(config_)}};
   const fs::path run = config_.checkpoint_dir;
   const std::string name = policy::WriteCheckpoint(run, content).filename().string();
-  SwapLink(run / "latest", name);
+  // `latest` last: it is what a resumed run believes, so a kill between the two makes that run come
+  // here again. The other way round it would believe in a best checkpoint that `best` never named.
   if (best) SwapLink(run / "best", name);
+  SwapLink(run / "latest", name);
   policy::PruneCheckpoints(run, config_.train.keep_last);
 }
 

@@ -120,6 +120,15 @@ TEST_F(TrainerTest, ResumesAfterAKill) {
   EXPECT_FALSE(fs::exists(run / ".step_200.tmp-999999999-0"));
 }
 
+TEST_F(TrainerTest, ResumesAfterAKillBetweenTheLinks) {
+  // The last checkpoint is the best one: `best` has moved to it, `latest` has not yet.
+  ASSERT_EQ(RunTraining(Config("whole"), {}, hooks_).best_step, 400);
+  RunTraining(Config("killed"), {}, hooks_);
+  SwapLink(dir_ / "killed" / "latest", "step_300");
+  RunTraining(Config("killed"), {.resume = true}, hooks_);
+  ExpectEqualRuns(dir_ / "whole", dir_ / "killed", "step_400");
+}
+
 TEST_F(TrainerTest, RunFolderRules) {
   TrainConfig config = Config("run");
   config.train.steps = 60;
