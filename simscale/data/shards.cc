@@ -1,19 +1,27 @@
 #include "simscale/data/shards.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/common/log.h"
+#include "simscale/data/schema.h"
 #include "simscale/data/writer.h"
 
 namespace simscale::data {
 namespace {
 
 constexpr std::string_view kPrefix = "shard_";
+constexpr const char* kSettings = "settings.txt";
 
 /// What shapes an episode, one thing a line: two runs whose texts agree make the same episodes.
 std::string Settings(const DatasetMeta& meta) {
@@ -46,26 +54,66 @@ int64_t ShardNumber(const fs::path& path) {
 
 fs::path ShardStore::FolderFor(const fs::path& output) { return output.string() + ".shards"; }
 
-ShardStore::ShardStore(const fs::path& output, const DatasetMeta& meta)
+bool ShardStore::ExistsFor(const fs::path& output) {
+  std::error_code error;
+  return fs::exists(FolderFor(output) / kSettings, error);
+}
+
+ShardStore::ShardStore(const fs::path& output, const DatasetMeta& meta, bool fresh)
     : folder_(FolderFor(output)), meta_(meta) {
-  const std::string settings = Settings(meta);
-  const fs::path file = folder_ / "settings.txt";
-  if (fs::exists(file)) {
-    const std::string difference = FirstDifference(ReadFile(file), settings);
-    if (!difference.empty()) {
-      ThrowUser(
-          folder_.string(), ": was begun with other settings (", difference,
-          "), so --resume can't go on with it. Use the same settings, --overwrite, or another "
-          "--output.");
+  try {
+    MakeDirs(folder_);
+    Lock();
+    const std::string settings = Settings(meta);
+    const fs::path file = folder_ / kSettings;
+    if (!fresh && fs::exists(file)) {
+      const std::string difference = FirstDifference(ReadFile(file), settings);
+      if (!difference.empty()) {
+        ThrowUser(
+            folder_.string(), ": was begun with other settings (", difference,
+            "), so --resume can't go on with it. Use the same settings, --overwrite, or another "
+            "--output.");
+      }
+      Scan();
+    } else {
+      Clear();
+      WriteFileAtomic(file, settings);
     }
-    Scan();
-    return;
+  } catch (...) {
+    if (lock_ >= 0) ::close(lock_);
+    throw;
   }
-  MakeDirs(folder_);
-  WriteFileAtomic(file, settings);
+}
+
+ShardStore::~ShardStore() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+void ShardStore::Lock() {
+  lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ < 0) {
+    ThrowIo(folder_.string(), ": cannot open: ", std::generic_category().message(errno));
+  }
+  // Where a file system has no locks (ENOLCK, ENOTSUP) we go on without.
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ThrowUser(
+        folder_.string(),
+        ": another process is writing this dataset. Wait for it, or choose another --output.");
+  }
+}
+
+void ShardStore::Clear() {
+  try {
+    // The settings go first: without them, what a kill leaves here counts as nothing.
+    fs::remove(folder_ / kSettings);
+    for (const auto& entry : fs::directory_iterator(folder_)) fs::remove_all(entry.path());
+  } catch (const fs::filesystem_error& error) {
+    ThrowIo(folder_.string(), ": cannot remove: ", error.code().message());
+  }
 }
 
 void ShardStore::Scan() {
+  RemoveStaleTempsIn(folder_);  // shards that a killed process was writing
   std::vector<std::pair<int64_t, fs::path>> found;
   for (const auto& entry : fs::directory_iterator(folder_)) {
     const int64_t number = ShardNumber(entry.path());
@@ -80,8 +128,6 @@ void ShardStore::Scan() {
       LogWarning("shard skipped, its episodes are played again: ", error.what());
     }
   }
-  // What a killed process was writing lies under a temporary name.
-  RemoveStaleTemps(folder_ / "shard");
 }
 
 void ShardStore::Register(const fs::path& path, const DatasetReader& reader) {
@@ -101,10 +147,8 @@ void ShardStore::Append(const std::vector<Episode>& episodes,
                [&](int64_t i) { return episodes[static_cast<size_t>(i)]; }, {.dropped = dropped});
   ++next_shard_;
   for (size_t i = 0; i < episodes.size(); ++i) {
-    const Episode& e = episodes[i];
-    finished_[e.index] = {e.seed,           e.index,    e.length(), e.success,
-                          e.episode_return, e.language, e.outcome};
-    places_[e.index] = {shards_.size(), static_cast<int64_t>(i)};
+    finished_[episodes[i].index] = InfoOf(episodes[i]);
+    places_[episodes[i].index] = {shards_.size(), static_cast<int64_t>(i)};
   }
   for (const EpisodeInfo& info : dropped) finished_[info.index] = info;
   shards_.push_back(path);
@@ -126,7 +170,8 @@ Episode ShardStore::Load(uint64_t index) {
 void ShardStore::Remove() {
   reader_.reset();
   std::error_code error;
-  fs::remove_all(folder_, error);
+  fs::remove(folder_ / kSettings, error);  // first, as in Clear
+  if (!error) fs::remove_all(folder_, error);
   if (error) LogWarning(folder_.string(), ": could not be removed: ", error.message());
 }
 

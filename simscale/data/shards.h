@@ -14,15 +14,21 @@ namespace simscale::data {
 /// Finished episodes on their way into a dataset file: small files ("shards") of the same schema in
 /// the folder `<output>.shards/`. Each is written beside, fsynced and renamed, so that after a kill
 /// everything that was appended is there, and nothing half-written counts.
-/// Threads: one caller at a time.
+/// Threads: one caller at a time; processes: one a folder, which a lock enforces.
 class ShardStore {
  public:
   static std::filesystem::path FolderFor(const std::filesystem::path& output);
+  /// Whether the output's folder holds a dataset under construction.
+  static bool ExistsFor(const std::filesystem::path& output);
 
-  /// Opens the output's folder or makes it. `meta` shapes every episode: if the folder holds shards
-  /// of another task, model, generator or seed, UserError says which line differs. Unreadable
-  /// leftovers are skipped with a warning.
-  ShardStore(const std::filesystem::path& output, const DatasetMeta& meta);
+  /// Opens the output's folder or makes it; fresh: drops what lies there. `meta` shapes every
+  /// episode: if the folder holds shards of another task, model, generator or seed, UserError says
+  /// which line differs, or that another process works on it. Unreadable leftovers are skipped with
+  /// a warning.
+  ShardStore(const std::filesystem::path& output, const DatasetMeta& meta, bool fresh = false);
+  ~ShardStore();
+  ShardStore(const ShardStore&) = delete;
+  ShardStore& operator=(const ShardStore&) = delete;
 
   /// Writes one shard: whole episodes, and what is known of episodes that are not kept. Throws
   /// IoError (no space, read-only) and leaves the store as it was.
@@ -43,11 +49,14 @@ class ShardStore {
     size_t shard;
     int64_t episode;
   };
+  void Lock();
+  void Clear();
   void Scan();
   void Register(const std::filesystem::path& path, const DatasetReader& reader);
 
   std::filesystem::path folder_;
   DatasetMeta meta_;
+  int lock_ = -1;  ///< the folder's descriptor
   std::vector<std::filesystem::path> shards_;
   std::map<uint64_t, EpisodeInfo> finished_;
   std::map<uint64_t, Place> places_;

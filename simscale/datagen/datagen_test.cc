@@ -123,9 +123,65 @@ TEST(Generate, AnInterruptedRunEndsWithTheSameFile) {
   const GenerateResult again = RunExpert(config);
   EXPECT_TRUE(again.already_complete);
   EXPECT_EQ(again.content_hash, whole.content_hash);
+  EXPECT_EQ(again.episodes_tried, whole.episodes_tried);
+  EXPECT_EQ(again.yield, whole.yield);
   config.seed = 99;
   EXPECT_THAT(MessageOf([&] { RunExpert(config); }),
               HasSubstr("was made with another seed, policy or noise"));
+}
+
+/// Leaves the shards of a run that was killed after episodes 1, 2 and 4: `from` has all of them.
+void LeaveShards(const DatagenConfig& config, const fs::path& from) {
+  const data::DatasetReader reader(from);
+  data::ShardStore store(config.output, reader.meta());
+  std::vector<data::Episode> episodes;
+  for (int64_t i = 0; i < reader.num_episodes(); ++i) {
+    const uint64_t index = reader.info(i).index;
+    if (index == 1 || index == 2 || index == 4) episodes.push_back(reader.Read(i));
+  }
+  ASSERT_EQ(episodes.size(), 3U) << "the expert of this seed succeeds in its first episodes";
+  store.Append(episodes, {});
+}
+
+TEST(Generate, FewerEpisodesThanTheKilledRunAskedForAreThoseOfLowestIndex) {
+  const fs::path dir = FreshDir("fewer");
+  RunExpert(Config(dir / "whole.h5", 6));
+  const GenerateResult two = RunExpert(Config(dir / "two.h5", 2));
+  DatagenConfig config = Config(dir / "part.h5", 2);
+  LeaveShards(config, dir / "whole.h5");
+  config.resume = true;
+  const GenerateResult rest = RunExpert(config);
+  EXPECT_EQ(rest.episodes_played, 1) << "episode 0, which is below those that are there";
+  EXPECT_EQ(rest.content_hash, two.content_hash);
+}
+
+TEST(Generate, ResumesAnInterruptedOverwrite) {
+  const fs::path dir = FreshDir("overwrite");
+  const fs::path old = dir / "a.h5";
+  const GenerateResult three = RunExpert(Config(old, 3));
+  const GenerateResult six = RunExpert(Config(dir / "six.h5", 6));
+  DatagenConfig config = Config(old, 6);
+  LeaveShards(config, dir / "six.h5");
+  EXPECT_EQ(data::ContentHash(old), three.content_hash) << "the old file is there until the end";
+  config.resume = true;
+  const GenerateResult rest = RunExpert(config);
+  EXPECT_EQ(rest.content_hash, six.content_hash);
+  EXPECT_EQ(ReadFile(old), ReadFile(dir / "six.h5"));
+  EXPECT_FALSE(fs::exists(data::ShardStore::FolderFor(old)));
+}
+
+TEST(Generate, TwoProcessesCannotWriteOneDataset) {
+  const fs::path dir = FreshDir("locked");
+  RunExpert(Config(dir / "whole.h5", 1));
+  const DatagenConfig config = Config(dir / "a.h5", 1);
+  const data::ShardStore other(config.output, data::DatasetReader(dir / "whole.h5").meta());
+  DatagenConfig second = config;
+  for (bool overwrite : {false, true}) {
+    second.overwrite = overwrite;
+    second.resume = !overwrite;
+    EXPECT_THAT(MessageOf([&] { RunExpert(second); }),
+                HasSubstr("a.h5.shards: another process is writing this dataset"));
+  }
 }
 
 TEST(Generate, FailuresAreKeptOnRequestOnly) {
@@ -141,6 +197,12 @@ TEST(Generate, FailuresAreKeptOnRequestOnly) {
   const GenerateResult result = Generate(config, SharedTask(), *zero, "zero");
   EXPECT_EQ(result.episodes_kept, 4);
   EXPECT_EQ(result.yield, 0);
+  config.overwrite = false;
+  config.resume = true;
+  const GenerateResult again = Generate(config, SharedTask(), *zero, "zero");
+  EXPECT_TRUE(again.already_complete) << "all that may be tried has been";
+  EXPECT_EQ(again.episodes_tried, 4);
+  EXPECT_EQ(again.content_hash, result.content_hash);
   const data::DatasetReader reader(dir / "zero.h5");
   EXPECT_EQ(reader.info(0).outcome, "time_limit");
   EXPECT_EQ(reader.info(0).length, 200);
@@ -155,6 +217,30 @@ TEST(Replay, IsExact) {
   EXPECT_EQ(report.exact_steps, report.steps);
   EXPECT_TRUE(report.verified());
   EXPECT_EQ(report.first_difference, "");
+}
+
+TEST(Replay, RefusesArraysOfAnotherShape) {
+  const fs::path dir = FreshDir("shapes");
+  RunExpert(Config(dir / "a.h5", 1));
+  const data::DatasetReader reader(dir / "a.h5");
+  const auto message = [&](const std::string& name, int64_t columns) {
+    data::WriteDataset(dir / "b.h5", reader.meta(), 1, [&](int64_t i) {
+      data::Episode episode = reader.Read(i);
+      for (auto& array : episode.arrays) {
+        if (array.name != name) continue;
+        array.shape.back() = columns;
+        array.bytes.resize(static_cast<size_t>(array.size()) * data::SizeOf(array.dtype));
+      }
+      return episode;
+    });
+    return MessageOf([&] { Replay(dir / "b.h5", {}); });
+  };
+  const std::string length = Cat(reader.info(0).length);
+  EXPECT_THAT(message("actions", 3),
+              HasSubstr("b.h5: episode 0: actions must be float32 [" + length +
+                        ", 4] for this task, is float32 [" + length + ", 3]"));
+  EXPECT_THAT(message("final_state", 5), HasSubstr("final_state must be float64 ["));
+  EXPECT_THAT(message("states", 5), HasSubstr("states must be float64 ["));
 }
 
 TEST(Replay, SeesAChangedAction) {

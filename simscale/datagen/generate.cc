@@ -56,24 +56,27 @@ data::DatasetMeta MakeMeta(const DatagenConfig& config, const env::Task& task,
   return meta;
 }
 
-/// Which episodes are done, and which comes next. A new one starts only while those that succeeded
-/// and those in flight are fewer than asked for: so the successes of lowest index are found without
-/// playing one more than needed, whatever the order in which they end.
+uint64_t MaxTries(const DatagenConfig& config) {
+  const int64_t tries =
+      config.max_tries > 0 ? config.max_tries : 20 * int64_t{config.n_episodes} + 1000;
+  return static_cast<uint64_t>(tries);
+}
+
+/// Which episodes are done, and which comes next. A new one starts only while those below it that
+/// succeeded and those in flight are fewer than asked for: so the successes of lowest index are
+/// found without playing one more than needed, whatever the order in which they end, and whatever
+/// an earlier run has done.
 class Ledger {
  public:
   Ledger(const DatagenConfig& config, std::map<uint64_t, bool> finished)
-      : wanted_(config.n_episodes),
-        max_tries_(config.max_tries > 0 ? config.max_tries
-                                        : 20 * int64_t{config.n_episodes} + 1000),
-        finished_(std::move(finished)) {
-    for (const auto& [index, success] : finished_) successes_ += success;
+      : wanted_(config.n_episodes), max_tries_(MaxTries(config)), finished_(std::move(finished)) {
+    PassFinished();
   }
   bool Next(uint64_t* index) {
-    while (finished_.contains(next_)) ++next_;
-    if (successes_ + in_flight_ >= wanted_ || static_cast<int64_t>(next_) >= max_tries_)
-      return false;
+    if (successes_ + in_flight_ >= wanted_ || next_ >= max_tries_) return false;
     *index = next_++;
     ++in_flight_;
+    PassFinished();
     return true;
   }
   void Finish(uint64_t index, bool success) {
@@ -86,20 +89,30 @@ class Ledger {
     std::vector<std::pair<uint64_t, bool>> tried;
     int64_t successes = 0;
     for (const auto& entry : finished_) {
-      if (successes == wanted_) break;
+      if (successes == wanted_ || entry.first >= next_) break;
       tried.push_back(entry);
       successes += entry.second;
     }
     return tried;
   }
   int64_t successes() const { return successes_; }
-  int64_t played() const { return static_cast<int64_t>(finished_.size()); }
-  bool complete() const { return successes_ >= wanted_; }
-  int64_t max_tries() const { return max_tries_; }
+  int64_t played() const { return static_cast<int64_t>(next_) - in_flight_; }
+  bool complete() const { return successes_ >= wanted_ && in_flight_ == 0; }
+  int64_t max_tries() const { return static_cast<int64_t>(max_tries_); }
 
  private:
-  int64_t wanted_, max_tries_, successes_ = 0, in_flight_ = 0;
-  uint64_t next_ = 0;
+  /// Counts what an earlier run has done already.
+  void PassFinished() {
+    for (; next_ < max_tries_; ++next_) {
+      const auto found = finished_.find(next_);
+      if (found == finished_.end()) break;
+      successes_ += found->second;
+    }
+  }
+
+  int64_t wanted_;
+  uint64_t max_tries_, next_ = 0;
+  int64_t successes_ = 0, in_flight_ = 0;  ///< of the indices below next_
   std::map<uint64_t, bool> finished_;
 };
 
@@ -142,25 +155,22 @@ void CheckOutput(const DatagenConfig& config) {
   if (fs::is_directory(config.output)) {
     ThrowUser(config.output, ": output must be a file, this is a folder. Name a file in it.");
   }
-  const fs::path shards = data::ShardStore::FolderFor(config.output);
-  if (config.overwrite) {
-    fs::remove_all(shards);
-    return;
-  }
-  if (config.resume) return;
-  for (const fs::path& path : {fs::path(config.output), shards}) {
-    if (fs::exists(path)) {
-      ThrowUser(path.string(),
-                ": exists. Go on with it by --resume, replace it by --overwrite, or "
-                "choose another --output.");
-    }
+  if (config.resume || config.overwrite) return;
+  const bool shards = data::ShardStore::ExistsFor(config.output);
+  if (shards || fs::exists(config.output)) {
+    ThrowUser(shards ? data::ShardStore::FolderFor(config.output).string() : config.output,
+              ": exists. Go on with it by --resume, replace it by --overwrite, or "
+              "choose another --output.");
   }
 }
 
-/// Whether the output is there already, as these settings would write it.
+/// Whether the output is there already, as these settings would write it. Where there are shards
+/// too, they are newer: of an --overwrite that was interrupted, or not yet removed.
 bool OutputIsComplete(const DatagenConfig& config, const data::DatasetMeta& meta,
                       GenerateResult& result) {
-  if (!config.resume || !fs::exists(config.output)) return false;
+  if (!config.resume || data::ShardStore::ExistsFor(config.output) || !fs::exists(config.output)) {
+    return false;
+  }
   const data::DatasetReader reader(config.output);
   const auto differs = [&](const char* what) {
     ThrowUser(config.output, ": was made with another ", what,
@@ -170,15 +180,23 @@ bool OutputIsComplete(const DatagenConfig& config, const data::DatasetMeta& meta
   if (reader.meta().task_config != meta.task_config) differs("task");
   if (reader.meta().model_hash != meta.model_hash) differs("model");
   if (reader.meta().generator != meta.generator) differs("seed, policy or noise");
+  const int64_t kept = reader.num_episodes();
   int64_t successes = 0;
-  for (int64_t i = 0; i < reader.num_episodes(); ++i) successes += reader.info(i).success;
-  if (successes != config.n_episodes) {
+  for (int64_t i = 0; i < kept; ++i) successes += reader.info(i).success;
+  // With the failures kept, it may also have ended at the most tries.
+  const bool all_tried = config.keep_failures && kept == static_cast<int64_t>(MaxTries(config));
+  if (successes != config.n_episodes && !(all_tried && successes < config.n_episodes)) {
     ThrowUser(config.output, ": is finished with ", successes,
               " successful episodes, asked for are ", config.n_episodes,
               ". Make it anew with --overwrite, or write another file and join "
               "them with `simscale data merge`.");
   }
-  result.episodes_kept = reader.num_episodes();
+  result.episodes_kept = kept;
+  // The last one kept is the last one that was tried.
+  result.episodes_tried = kept > 0 ? static_cast<int64_t>(reader.info(kept - 1).index) + 1 : 0;
+  if (kept > 0) {
+    result.yield = static_cast<double>(successes) / static_cast<double>(result.episodes_tried);
+  }
   result.content_hash = data::ContentHash(config.output);
   result.already_complete = true;
   return true;
@@ -229,11 +247,8 @@ GenerateResult Generate(const DatagenConfig& config, std::shared_ptr<const env::
   const data::DatasetMeta meta = MakeMeta(config, *task, policy_id);
   GenerateResult result;
   result.output = config.output;
-  if (OutputIsComplete(config, meta, result)) {
-    fs::remove_all(data::ShardStore::FolderFor(config.output));
-    return result;
-  }
-  data::ShardStore store(config.output, meta);
+  if (OutputIsComplete(config, meta, result)) return result;
+  data::ShardStore store(config.output, meta, config.overwrite);
   std::map<uint64_t, bool> finished;
   for (const auto& [index, info] : store.Finished()) finished[index] = info.success;
   if (!finished.empty()) {

@@ -49,16 +49,11 @@ class Replayer {
     rows_.clear();
     for (int64_t i = first; i < last; ++i) {
       Playing row{i, reader_.Read(i), 0};
+      const int64_t length = row.episode.length();
+      Require(row, "states", data::DType::kFloat64, {length, env_.state_dim()});
+      Require(row, "final_state", data::DType::kFloat64, {env_.state_dim()});
+      Require(row, "actions", data::DType::kFloat32, {length, env_.action_dim()});
       const data::Array* states = row.episode.Find("states");
-      if (states == nullptr || row.episode.Find("final_state") == nullptr) {
-        ThrowUser(reader_.path().string(), ": episode ", i,
-                  " has no states to replay from (states, final_state)");
-      }
-      if (states->shape.size() != 2 || states->shape[1] != env_.state_dim()) {
-        ThrowUser(reader_.path().string(), ": episode ", i, " has states of ",
-                  states->shape.size() > 1 ? states->shape[1] : 0, " numbers, the task has ",
-                  env_.state_dim());
-      }
       env_.SetState(static_cast<int>(rows_.size()), {states->as<double>(), state_.size()},
                     {row.episode.seed, row.episode.index});
       rows_.push_back(std::move(row));
@@ -80,6 +75,22 @@ class Replayer {
     }
   }
 
+  /// Throws UserError unless the episode has the array as this task needs it.
+  void Require(const Playing& row, const char* name, data::DType dtype,
+               const std::vector<int64_t>& shape) const {
+    const data::Array* array = row.episode.Find(name);
+    const std::string where = Cat(reader_.path().string(), ": episode ", row.number);
+    if (array == nullptr) ThrowUser(where, " has no array '", name, "' to replay from");
+    if (array->dtype == dtype && array->shape == shape) return;
+    const auto text = [](data::DType type, const std::vector<int64_t>& extents) {
+      std::vector<std::string> numbers;
+      for (const int64_t extent : extents) numbers.push_back(Cat(extent));
+      return Cat(data::NameOf(type), " [", Join(numbers, ", "), "]");
+    };
+    ThrowUser(where, ": ", name, " must be ", text(dtype, shape), " for this task, is ",
+              text(array->dtype, array->shape));
+  }
+
   void AfterStep(size_t r, const env::StepResult& result) {
     Playing& row = rows_[r];
     ++row.step;
@@ -96,10 +107,7 @@ class Replayer {
       report_.first_difference = Cat("episode ", row.number, " ended after ", row.step,
                                      " steps instead of ", row.episode.length());
     }
-    // Keep the row from stepping on: its episode is over even where the environment's is not.
-    if (!over)
-      env_.SetState(static_cast<int>(r), {row.episode.Find("states")->as<double>(), state_.size()},
-                    {});
+    // The row steps on where its environment's episode is not over; nobody looks at it any more.
   }
 
   void Compare(size_t r, const char* name, int64_t step) {
