@@ -34,8 +34,7 @@ class JointPosition final : public Controller {
     auto n = static_cast<size_t>(arm_.num_joints());
     for (size_t i = 0; i < n; ++i) {
       double low = arm_.lower()[i], high = arm_.upper()[i];
-      double q =
-          config_.reference == "measured" && std::isfinite(measured[i]) ? measured[i] : state[i];
+      double q = measured_reference_ && std::isfinite(measured[i]) ? measured[i] : state[i];
       if (!absolute_) {
         q += config_.joint_scale * ClipAction(action[i]);
         // A joint that is held back must not gather a command that it later springs to.

@@ -167,6 +167,10 @@ std::unique_ptr<env::Agent> MakeExpert(const env::Task& task, int num_rows,
       ThrowUser("the scripted expert of ", task.name(), " needs controller.type ee_delta, got ",
                 task.config().controller.type);
     }
+    if (task.controller().action_names().back() != "gripper") {
+      ThrowUser("the scripted expert of ", task.name(),
+                " needs a gripper in the action (controller.gripper)");
+    }
     return std::make_unique<Expert>(type, task, num_rows, config);
   }
   ThrowUser("task '", task.name(),

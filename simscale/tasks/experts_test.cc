@@ -71,6 +71,13 @@ TEST(Experts, SayWhatTheyNeed) {
     EXPECT_THAT(error.what(), HasSubstr("task 'stack' has no scripted expert. There is one for: "
                                         "pick_place, reach"));
   }
+  config = LoadTaskConfig("pick_place", {"controller.gripper=''"});
+  try {
+    MakeExpert(*MakeTask(config), 1);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("needs a gripper in the action (controller.gripper)"));
+  }
   ExpertConfig slow;
   slow.min_speed = 0.9;
   slow.max_speed = 0.5;
