@@ -3,6 +3,7 @@
 #include "simscale/cli/commands.h"
 #include "simscale/cli/output.h"
 #include "simscale/common/error.h"
+#include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
 #include "simscale/common/log.h"
 #include "simscale/common/stopwatch.h"
@@ -15,19 +16,29 @@ namespace simscale::cli {
 namespace {
 
 struct Flags {
-  std::string model = "bc";
+  std::string model;
   bool resume = false, overwrite = false;
   std::string json;
 };
 
-/// The settings, with the dataset's own task where none is named: it picks the preset.
+/// The settings, with the dataset's own task where none is named: it picks the preset. A run that
+/// is resumed knows its own: `train --resume --checkpoint-dir DIR` is enough.
 train::TrainConfig Compose(const Command& command, const Flags& flags) {
   command.Arguments();
   const std::vector<std::string> overrides = command.Overrides();
   const auto compose = [&](const std::string& env_name) {
-    return train::ComposeTrainConfig(flags.model, env_name, command.config_file(), overrides);
+    return train::ComposeTrainConfig(flags.model.empty() ? "bc" : flags.model, env_name,
+                                     command.config_file(), overrides);
   };
   train::TrainConfig config = compose("");
+  const fs::path run = config.checkpoint_dir;
+  if (flags.resume && flags.model.empty() && command.config_file().empty() &&
+      fs::exists(run / "config.yaml")) {
+    config = train::LoadRunConfig(run, overrides);
+    config.checkpoint_dir = run.string();
+    if (!config.env_name.empty()) config.env_name = tasks::CanonicalTaskName(config.env_name);
+    return config;
+  }
   if (config.dataset.empty()) {
     ThrowUser("train needs a dataset: --dataset FILE. simscale datagen makes one.");
   }
