@@ -10,7 +10,8 @@
 namespace simscale::train {
 namespace {
 
-/// Whether --resume finds a run that has done all its steps; fills the result then.
+/// Whether --resume finds a run that has done all its steps; fills the result then. Throws
+/// UserError if it is a run of other settings.
 bool AlreadyDone(const TrainConfig& config, TrainResult* result) {
   const fs::path run = config.checkpoint_dir;
   if (!fs::is_symlink(run / "latest")) return false;
@@ -18,6 +19,7 @@ bool AlreadyDone(const TrainConfig& config, TrainResult* result) {
   const LoopState state =
       LoopStateFromJson(ReadFile(latest / "state.json"), (latest / "state.json").string());
   if (state.step < config.train.steps || !state.due_done) return false;
+  RequireSameSettings(config, latest);
   *result = {.run_dir = run,
              .step = state.step,
              .finished = true,

@@ -45,11 +45,15 @@ std::string FirstDifference(const config::Node& old, const config::Node& now,
 }
 
 void RemoveRun(const fs::path& dir) {
-  std::error_code error;
-  for (const auto& [step, path] : policy::ListCheckpoints(dir)) fs::remove_all(path, error);
+  std::vector<fs::path> paths;
   for (const char* name : {"latest", "best", "tensorboard", "metrics.jsonl", "config.yaml"})
-    fs::remove_all(dir / name, error);
-  if (error) ThrowIo(dir.string(), ": can't delete the run: ", error.message());
+    paths.push_back(dir / name);
+  for (const auto& [step, path] : policy::ListCheckpoints(dir)) paths.push_back(path);
+  for (const fs::path& path : paths) {
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error) ThrowIo(path.string(), ": can't delete the old run: ", error.message());
+  }
 }
 
 }  // namespace
@@ -95,6 +99,18 @@ std::string ConfigToYaml(const TrainConfig& config) {
   return config::ToYaml(config::Write(config));
 }
 
+void RequireSameSettings(const TrainConfig& config, const fs::path& checkpoint) {
+  const config::Node old = config::LoadYaml(checkpoint / "config.yaml");
+  config::Node now = config::Write(config);
+  // Empty means the dataset's own, which the checkpoint has by name.
+  if (const config::Node* env_name = old.Find("env_name"); config.env_name.empty() && env_name)
+    now.Set("env_name", *env_name);
+  const std::string difference = FirstDifference(old, now, "");
+  if (!difference.empty())
+    ThrowUser(config.checkpoint_dir, ": can't resume with other settings: ", difference,
+              ". Give the same, or another --checkpoint-dir");
+}
+
 std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOptions& options) {
   const fs::path dir = config.checkpoint_dir;
   if (dir.empty()) ThrowUser("checkpoint_dir: must not be empty");
@@ -116,14 +132,7 @@ std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOpti
   std::optional<fs::path> from;
   if (options.resume && fs::is_symlink(dir / "latest"))
     from = policy::ResolveCheckpoint(dir / "latest");
-  if (from) {
-    const config::Node old = config::LoadYaml(*from / "config.yaml");
-    const std::string difference = FirstDifference(old, config::Write(config), "");
-    if (!difference.empty())
-      ThrowUser(dir.string(), ": can't resume with other settings: ", difference,
-                ". Give the same, or another --checkpoint-dir");
-  }
-  WriteFileAtomic(dir / "config.yaml", ConfigToYaml(config));
+  if (from) RequireSameSettings(config, *from);
   return from;
 }
 

@@ -25,8 +25,12 @@ std::string LoopStateToJson(const LoopState& state);
 /// Throws UserError that begins with `where` for bad text.
 LoopState LoopStateFromJson(const std::string& json, const std::string& where);
 
-/// Settles what happens with the run folder, and makes it. Returns the checkpoint to go on from, or
-/// nothing for a fresh start. Throws UserError:
+/// Throws UserError that names the first setting in which `config` differs from what the checkpoint
+/// was made with, of those that a resumed run may not change.
+void RequireSameSettings(const TrainConfig& config, const std::filesystem::path& checkpoint);
+
+/// Settles what happens with the run folder, and makes it; its config.yaml is the caller's. Returns
+/// the checkpoint to go on from, or nothing for a fresh start. Throws UserError:
 ///   a run lies there and neither resume nor overwrite was said (names both);
 ///   the folder holds something that is no run;
 ///   the run was made with other settings (names the first that differs).

@@ -70,9 +70,11 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
   config_.train.Validate();
   policy::SetTorchThreads(config_.num_threads);
   LoadDataset();
-  const std::optional<fs::path> from = PrepareRunDir(config_, options_);
   BuildModel();
+  // Not before the settings are known to work: with overwrite, this deletes the old run.
+  const std::optional<fs::path> from = PrepareRunDir(config_, options_);
   if (from) Restore(*from);
+  WriteFileAtomic(fs::path(config_.checkpoint_dir) / "config.yaml", ConfigToYaml(config_));
   metrics_ = std::make_unique<Metrics>(
       config_.checkpoint_dir,
       from ? Metrics::Resume{.step = state_.step, .redo = !state_.due_done} : Metrics::Resume{});

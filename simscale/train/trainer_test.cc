@@ -141,6 +141,13 @@ TEST_F(TrainerTest, RunFolderRules) {
   other.train.steps = 80;
   EXPECT_THAT(MessageOf(other, {.resume = true}),
               HasSubstr("can't resume with other settings: train.lr was 0.003, now 0.0001"));
+  other.train.steps = 60;  // all done, but of another training
+  EXPECT_THAT(MessageOf(other, {.resume = true}), HasSubstr("train.lr was 0.003, now 0.0001"));
+  other.train.steps = 80;
+  TrainConfig bad = other;
+  bad.policy.bc.n_action_steps = bad.policy.bc.horizon + 1;
+  EXPECT_THAT(MessageOf(bad, {.overwrite = true}), HasSubstr("n_action_steps must be at most"));
+  EXPECT_TRUE(fs::exists(dir_ / "run/step_60")) << "a mistake must not cost the old run";
   EXPECT_EQ(MessageOf(other, {.overwrite = true}), "accepted");
   EXPECT_FALSE(fs::exists(dir_ / "run/step_60"));
   other.train.steps = 100;  // going on for longer is allowed
@@ -179,6 +186,7 @@ TEST_F(TrainerTest, BadInputIsToldBeforeAnythingIsMade) {
   config.dataset = (dir_ / "other.hdf5").string();
   EXPECT_THAT(MessageOf(config, {.resume = true}),
               HasSubstr("its content differs from what the run"));
+  EXPECT_EQ(LoadRunConfig(dir_ / "run").dataset, Data().string());
 }
 
 TEST_F(TrainerTest, DivergenceStopsWithADiagnosis) {
