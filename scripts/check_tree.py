@@ -22,7 +22,7 @@ from urllib.parse import unquote
 MAX_LINES = 600
 SOURCES = {".h", ".cc", ".cu", ".py", ".sh", ".cmake"}
 # Folders that are somebody's own wherever they appear at the root of a file system.
-MACHINE_PATH = re.compile(r"(?<![\w.$})/~-])/(?:home|root|Users|work|workspace|farm)/\w")
+MACHINE_PATH = re.compile(r"(?<![\w.$})/~-])/(?:home|root|Users|work|workspace)/\w")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"simscale/(\w+)/')
 LINK = re.compile(r"(?<!`)\[[^\]\n]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$")

@@ -38,6 +38,7 @@ std::string ResultAsText(const datagen::GenerateResult& result) {
   split.Add("simulate", result.times.simulate);
   split.Add("policy", result.times.policy);
   split.Add("record", result.times.observe);
+  split.Add("write", result.seconds - result.times.seconds);
   return Cat(result.output, ": ", result.episodes_kept, " episodes of ", result.episodes_tried,
              " tried (yield ", Fixed(100 * result.yield, 1), " %)\n", HumanSeconds(result.seconds),
              ", ", Fixed(result.episodes_per_second, 1), " episodes/s, ",
@@ -62,7 +63,8 @@ int Run(const Command& command, const std::string& json) {
   const datagen::GenerateResult result = datagen::Generate(config, task, *chosen.agent, chosen.id);
   output.Json(ResultAsJson(result));
   if (result.interrupted) {
-    LogWarning("interrupted: what has finished is kept. The same command with --resume goes on.");
+    LogWarning("interrupted: what has finished is kept. The same command with --resume",
+               config.overwrite ? " instead of --overwrite" : "", " goes on.");
     return kInterrupted;
   }
   output.Text(ResultAsText(result));

@@ -43,7 +43,7 @@ struct Episode {
   bool success = false;
   double episode_return = 0;
   std::string language;  ///< instruction, e.g. "put the cube on the target"
-  std::string outcome;   ///< "success", "time_limit", "failure: <term>", "non_finite"
+  std::string outcome;   ///< "success", "time_limit", "failure", "non_finite"
   std::vector<Array> arrays;
 
   int64_t length() const;                          ///< T

@@ -247,7 +247,13 @@ GenerateResult Generate(const DatagenConfig& config, std::shared_ptr<const env::
   const data::DatasetMeta meta = MakeMeta(config, *task, policy_id);
   GenerateResult result;
   result.output = config.output;
-  if (OutputIsComplete(config, meta, result)) return result;
+  if (OutputIsComplete(config, meta, result)) {
+    // A run that was killed while it removed its shards has left some of them.
+    if (fs::exists(data::ShardStore::FolderFor(config.output))) {
+      data::ShardStore(config.output, meta, /*fresh=*/true).Remove();
+    }
+    return result;
+  }
   data::ShardStore store(config.output, meta, config.overwrite);
   std::map<uint64_t, bool> finished;
   for (const auto& [index, info] : store.Finished()) finished[index] = info.success;
@@ -279,10 +285,9 @@ GenerateResult Generate(const DatagenConfig& config, std::shared_ptr<const env::
                                      tried, [](const auto& entry) { return entry.second; })) /
                                      static_cast<double>(tried.size());
   result.seconds = watch.seconds();
-  if (result.times.seconds > 0) {
-    result.episodes_per_second = static_cast<double>(result.episodes_played) / result.times.seconds;
-    result.env_steps_per_second =
-        static_cast<double>(result.times.env_steps) / result.times.seconds;
+  if (result.seconds > 0) {
+    result.episodes_per_second = static_cast<double>(result.episodes_played) / result.seconds;
+    result.env_steps_per_second = static_cast<double>(result.times.env_steps) / result.seconds;
   }
   return result;
 }

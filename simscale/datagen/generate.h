@@ -15,8 +15,8 @@ struct GenerateResult {
   int64_t episodes_tried = 0;   ///< indices 0 .. tried - 1 were played, in this run or before
   double yield = 0;             ///< successes / tried
   int64_t episodes_played = 0;  ///< in this run
-  double seconds = 0;           ///< of this run
-  double episodes_per_second = 0, env_steps_per_second = 0;
+  double seconds = 0;           ///< of this run, writing the output included
+  double episodes_per_second = 0, env_steps_per_second = 0;  ///< over these seconds
   env::RunTimes times;
   std::string output, content_hash;
   bool interrupted = false;  ///< ended by Ctrl-C; the rest is for --resume
