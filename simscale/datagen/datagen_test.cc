@@ -119,8 +119,12 @@ TEST(Generate, AnInterruptedRunEndsWithTheSameFile) {
   EXPECT_EQ(rest.content_hash, whole.content_hash);
   EXPECT_LT(rest.episodes_played, 12);
   EXPECT_EQ(ReadFile(dir / "part.h5"), ReadFile(dir / "whole.h5"));
-  // All done: says so, changes nothing.
+  // All done: says so, and removes what a kill left of shards that were being removed.
+  const fs::path shards = data::ShardStore::FolderFor(dir / "part.h5");
+  MakeDirs(shards);
+  WriteFileAtomic(shards / "shard_1.h5", "");
   const GenerateResult again = RunExpert(config);
+  EXPECT_FALSE(fs::exists(shards));
   EXPECT_TRUE(again.already_complete);
   EXPECT_EQ(again.content_hash, whole.content_hash);
   EXPECT_EQ(again.episodes_tried, whole.episodes_tried);

@@ -150,6 +150,7 @@ fs::path WriteCheckpoint(const fs::path& run_dir, const CheckpointContent& conte
 fs::path ResolveCheckpoint(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status) && fs::is_symlink(path, error)) Damaged(path, "the link leads nowhere");
   if (!fs::exists(status)) ThrowUser(path.string(), ": no such checkpoint or run folder");
   if (!fs::is_directory(status))
     ThrowUser(path.string(), ": is a file; a checkpoint is a folder with ", kManifest,

@@ -114,6 +114,7 @@ TEST_F(CheckpointTest, DamageIsToldInOneLine) {
   EXPECT_THAT(MessageOf(second), HasSubstr("half-written: manifest.json is missing"));
   SwapLink(run_ / "latest", "step_3");
   EXPECT_THAT(MessageOf(run_), HasSubstr("the link leads nowhere"));
+  EXPECT_THAT(MessageOf(run_ / "latest"), HasSubstr("the link leads nowhere"));
 }
 
 TEST_F(CheckpointTest, PruneKeepsTheNewestAndWhatLinksName) {
