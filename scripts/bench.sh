@@ -1,31 +1,29 @@
 #!/usr/bin/env bash
-# Runs every benchmark of bench/ (build/release/bin/*_bench) and `simscale bench env`, one after another
-# so that they don't disturb each other, and leaves their JSON under runs/bench.
-#   scripts/bench.sh [NAME...]     e.g. scripts/bench.sh common config; default: all
+# Runs the benchmarks one after another, so that they don't disturb each other, and leaves their JSON
+# under runs/bench: bench/*.py, and whatever build/release/bin/*_bench there is.
+#   scripts/bench.sh [NAME...]     e.g. scripts/bench.sh startup step_rollout; default: all
 . "$(dirname "$0")/lib.sh"
 
 out=runs/bench
-mkdir -p "$out"
-ran=0
-failed=()
-wanted() { [ "$#" -eq 1 ] || [[ " ${*:2} " == *" $1 "* ]]; }
-
+all=(startup policy_latency step_rollout success) # the quick ones first
 for binary in build/release/bin/*_bench; do
-  [ -x "$binary" ] || continue
-  name=$(basename "$binary" _bench)
-  wanted "$name" "$@" || continue
-  say "$name"
-  "$binary" --benchmark_out="$out/$name.json" --benchmark_out_format=json || failed+=("$name")
-  ran=$((ran + 1))
+  if [ -x "$binary" ]; then all+=("$(basename "$binary" _bench)"); fi
 done
-if wanted env "$@"; then
-  say "env: control steps against a bare mj_step loop"
-  build/release/bin/simscale bench env --env-name pick_place --num-envs 64 --threads "$(nproc)" \
-    --json "$out/env.json" || failed+=(env)
-  ran=$((ran + 1))
-fi
+names=("${@:-${all[@]}}")
+for name in "${names[@]}"; do
+  [[ " ${all[*]} " == *" $name "* ]] || usage_error "no benchmark named '$name'. There are: ${all[*]}"
+done
 
-[ "$ran" -gt 0 ] || usage_error "no benchmark of that name: $*." \
-  "There are: env $(cd build/release/bin && ls | sed -n 's/_bench$//p' | xargs)"
+mkdir -p "$out"
+failed=()
+for name in "${names[@]}"; do
+  say "$name"
+  if [ -f "bench/$name.py" ]; then
+    "$VENV_PYTHON" "bench/$name.py" --json "$out/$name.json" || failed+=("$name")
+  else
+    "build/release/bin/${name}_bench" --benchmark_out="$out/$name.json" --benchmark_out_format=json ||
+      failed+=("$name")
+  fi
+done
 say "results are in $out"
 [ "${#failed[@]}" -eq 0 ] || fail "failed: ${failed[*]}"

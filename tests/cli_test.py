@@ -389,7 +389,16 @@ def test_from_demonstrations_to_a_policy(simscale, small_run, tmp_path):
     assert one["episodes"] == many["episodes"]
     assert one["checkpoint"]["weights_hash"] == many["checkpoint"]["weights_hash"]
 
-    policy = json.loads(simscale("bench", "policy", "run", "--calls", 50, "--json", "-").stdout)
+    policy = json.loads(
+        simscale(
+            *["bench", "policy", "run", "--calls", 50, "--json", "-"],
+            *["--batch", 2, "--save-call", "call.json"],
+        ).stdout
+    )
+    call = json.loads((tmp_path / "call.json").read_text())
+    assert call["batch"] == 2
+    assert len(call["observations"]["ee_pos"]) == 2 * 3
+    assert len(call["actions"]) == 2 * 4
     assert 0 < policy["p10_us"] <= policy["median_us"] <= policy["p90_us"]
 
     result = simscale("eval", "run", "--env-name", "pick_place", exit_code=2)

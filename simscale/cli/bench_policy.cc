@@ -3,6 +3,7 @@
 #include "simscale/cli/commands.h"
 #include "simscale/cli/output.h"
 #include "simscale/common/error.h"
+#include "simscale/common/file.h"
 #include "simscale/common/rng.h"
 #include "simscale/common/stopwatch.h"
 #include "simscale/eval/statistics.h"
@@ -17,6 +18,7 @@ struct BenchPolicyConfig {
   int calls = 2000;
   int warmup = 200;
   uint64_t seed = 0;
+  std::string save_call;
 
   void Describe(config::Fields& f) {
     f.Field("device", device,
@@ -26,6 +28,8 @@ struct BenchPolicyConfig {
     f.Field("calls", calls, {.help = "calls that are measured", .min = 1, .max = 1e7});
     f.Field("warmup", warmup, {.help = "calls before them", .min = 0, .max = 1e7});
     f.Field("seed", seed, {.help = "of the random observations"});
+    f.Field("save_call", save_call,
+            {.help = "JSON file for a call's observations and actions, for others to compare"});
   }
 };
 
@@ -46,6 +50,16 @@ struct Observations {
     for (size_t i = 0; i < specs.size(); ++i) view.keys.push_back({&specs[i], buffers[i], {}});
   }
 };
+
+void SaveCall(const std::string& path, const Observations& observations,
+              const std::vector<float>& actions) {
+  nlohmann::ordered_json json = {{"schema", 1}, {"batch", observations.view.num_rows}};
+  for (size_t i = 0; i < observations.specs.size(); ++i) {
+    json["observations"][observations.specs[i].name] = observations.buffers[i];
+  }
+  json["actions"] = actions;
+  WriteFileAtomic(path, json.dump(1) + "\n");
+}
 
 int Run(const Command& command, const std::string& json) {
   const auto config = command.ReadConfig(BenchPolicyConfig{});
@@ -68,6 +82,7 @@ int Run(const Command& command, const std::string& json) {
     agent->Act(observations.view, active, actions);
     if (i >= 0) microseconds.push_back(1e6 * watch.seconds());
   }
+  if (!config.save_call.empty()) SaveCall(config.save_call, observations, actions);
   const double median = eval::Median(microseconds);
   const double low = eval::Quantile(microseconds, 0.1), high = eval::Quantile(microseconds, 0.9);
   output.Text(Cat(info.spec.policy, " (", info.num_parameters, " parameters), batch ", config.batch,
@@ -97,6 +112,7 @@ void AddBenchPolicy(Cli& cli, Command& bench) {
   command.FieldFlag("--batch", "batch", "N");
   command.FieldFlag("--device", "device", "DEVICE");
   command.FieldFlag("--calls", "calls", "N");
+  command.FieldFlag("--save-call", "save_call", "FILE");
   auto json = std::make_shared<std::string>();
   AddJsonFlag(command, *json);
   command.Run([&command, json] { return Run(command, *json); });

@@ -1,0 +1,78 @@
+"""What the benchmarks share: running the command, medians with their spread, the machine, the report."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SIMSCALE = Path(os.environ.get("SIMSCALE_BIN", ROOT / "build/release/bin/simscale"))
+
+
+def simscale(*arguments: object, quiet: bool = True) -> str:
+    """Runs the built command and returns its standard output; where it fails, the benchmark ends.
+
+    quiet: what it says on standard error is shown only then, else at once."""
+    if not os.access(SIMSCALE, os.X_OK):
+        sys.exit(f"error: no command at {SIMSCALE}: run 'make build', or set SIMSCALE_BIN")
+    command = [str(SIMSCALE), *map(str, arguments)]
+    stderr = subprocess.PIPE if quiet else None
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    if result.returncode != 0:
+        sys.stderr.write(result.stderr or "")
+        sys.exit(f"error: '{' '.join(command)}' ended with status {result.returncode}")
+    return result.stdout
+
+
+def simscale_json(*arguments: object) -> dict[str, Any]:
+    return json.loads(simscale(*arguments, "--json", "-"))
+
+
+def spread(values: list[float]) -> dict[str, Any]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values), "values": values}
+
+
+def shown(figure: dict[str, Any], digits: int = 0) -> str:
+    """ "11305 (11200 .. 11402)": the median, and the lowest and highest."""
+    return f"{figure['median']:.{digits}f} ({figure['min']:.{digits}f} .. {figure['max']:.{digits}f})"
+
+
+def _git(*arguments: str) -> str:
+    result = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return result.stdout.strip() if result.returncode == 0 else ""
+
+
+def machine() -> dict[str, Any]:
+    """CPU, cores, load and commit; a load near or above the number of cores spoils the timings."""
+    cpu = "unknown CPU"
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        cpu = names[0].split(":", 1)[1].strip() if names else cpu
+    commit = _git("rev-parse", "--short", "HEAD") or "unknown"
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2),
+        "commit": commit + (" with changes" if changed else ""),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def write_report(path: Path | None, on: dict[str, Any], report: dict[str, Any]) -> None:
+    """Prints the machine's line, warns where others kept it busy, and writes the JSON."""
+    print(f"{on['cpu']}, {on['cores']} cores, load {on['load_before']} before; {on['commit']}, {on['date']}")
+    if on["load_before"] > 0.7:
+        print(
+            "warning: the machine was busy before the run; timings of it are not for quoting", file=sys.stderr
+        )
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"schema": 1, "machine": on, **report}, indent=1) + "\n")
