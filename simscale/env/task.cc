@@ -56,6 +56,13 @@ void TaskConfig::Validate() const {
               control_rate, " Hz * ", scene.timestep, " s) = ", steps,
               ". Change control_rate or scene.timestep.");
   }
+  // An environment runs mj_step2, then mj_step1, and mj_step2 would take Euler's step without a
+  // word.
+  if (scene.integrator == "rk4") {
+    ThrowUser("task ", name,
+              ": scene.integrator must be euler, implicit or implicitfast, got rk4, which can't be "
+              "split as environments split a physics step");
+  }
 }
 
 template <class Base, class Config>

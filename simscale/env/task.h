@@ -64,7 +64,7 @@ class Task {
   };
 
   /// Throws UserError for unknown terms (with the nearest name), parameters or model names, and for
-  /// a control rate that is no whole number of physics steps.
+  /// a control rate that is no whole number of physics steps, or the integrator rk4.
   Task(TaskConfig config, const TermLibrary& library);
 
   const TaskConfig& config() const { return config_; }

@@ -63,6 +63,8 @@ TEST(TaskFiles, MistakesAreNamed) {
   EXPECT_THAT(LoadError("reach", {"rewards.distance.params.scael=1"}), HasSubstr("scael"));
   EXPECT_THAT(LoadError("reach", {"control_rate=30"}),
               HasSubstr("a control step must be a whole number of physics steps"));
+  EXPECT_THAT(LoadError("reach", {"scene.integrator=rk4"}),
+              HasSubstr("scene.integrator must be euler, implicit or implicitfast, got rk4"));
   EXPECT_THAT(LoadError("reach", {"control_rate=0"}), HasSubstr("control_rate must be in"));
   EXPECT_THAT(LoadError("pick_place", {"resets.cube.params.x=[0.6, 0.4]"}),
               HasSubstr("low <= high"));
