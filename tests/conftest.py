@@ -25,12 +25,22 @@ def simscale_bin() -> Path:
 
 @pytest.fixture
 def simscale(simscale_bin: Path, tmp_path: Path) -> Simscale:
-    """Runs the command in an empty folder: simscale("datagen", "--n-episodes", 3).
+    """Runs the command in the test's own folder: simscale("datagen", "--n-episodes", 3).
 
     Returns the CompletedProcess with text in stdout and stderr. `exit_code` is the status to expect;
-    None takes any. `timeout` is in seconds; `env` adds to the environment; `cwd` replaces the folder.
+    None takes any. `timeout` is in seconds; `env` adds to the environment; `cwd` replaces the folder;
+    what else is given goes to subprocess.run.
     """
+    return runner(simscale_bin, tmp_path)
 
+
+@pytest.fixture(scope="session")
+def simscale_in(simscale_bin: Path) -> Callable[[Path], Simscale]:
+    """simscale_in(folder) is `simscale` for a folder that several tests share."""
+    return lambda folder: runner(simscale_bin, folder)
+
+
+def runner(binary: Path, folder: Path) -> Simscale:
     def run(
         *arguments: object,
         exit_code: int | None = 0,
@@ -38,16 +48,18 @@ def simscale(simscale_bin: Path, tmp_path: Path) -> Simscale:
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
         stdin: str | None = None,
+        **options: object,
     ) -> subprocess.CompletedProcess[str]:
-        command = [str(simscale_bin), *map(str, arguments)]
+        command = [str(binary), *map(str, arguments)]
         result = subprocess.run(
             command,
-            cwd=cwd or tmp_path,
+            cwd=cwd or folder,
             env={**os.environ, **(env or {})},
             input=stdin if stdin is not None else "",
             capture_output=True,
             text=True,
             timeout=timeout,
+            **options,
         )
         if exit_code is not None and result.returncode != exit_code:
             pytest.fail(
