@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <new>
@@ -125,6 +126,8 @@ int Cli::Dispatch(int argc, char** argv) {
 }
 
 int Cli::Main(int argc, char** argv) {
+  // A file that reaches `ulimit -f` is an error of its write, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     const int code = Dispatch(argc, argv);
     std::cout.flush();

@@ -21,10 +21,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr const char* kManifest = "manifest.json";
 
-/// A new file that keeps count and hash of what is written to it.
+/// A new file that keeps count and hash of what is written to it. Messages name it by the place
+/// that it is meant for.
 class HashedFile {
  public:
-  explicit HashedFile(fs::path path) : path_(std::move(path)) {
+  HashedFile(fs::path path, fs::path place) : path_(std::move(path)), place_(std::move(place)) {
     fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd_ < 0) Fail();
   }
@@ -53,9 +54,10 @@ class HashedFile {
 
  private:
   [[noreturn]] void Fail() const {
-    ThrowIo(path_.string(), ": can't write: ", std::strerror(errno));
+    ThrowIo(place_.string(), ": can't write: ", std::strerror(errno),
+            ". Nothing half-written was left behind");
   }
-  fs::path path_;
+  fs::path path_, place_;
   int fd_ = -1;
   uint64_t size_ = 0;
   Sha256 hash_;
@@ -65,16 +67,17 @@ std::span<const std::byte> BytesOf(const std::string& text) {
   return std::as_bytes(std::span<const char>(text));
 }
 
-Json WriteTensors(const fs::path& path, const std::vector<TensorBytes>& tensors) {
+Json WriteTensors(const fs::path& path, const fs::path& place,
+                  const std::vector<TensorBytes>& tensors) {
   const SafetensorsLayout layout = LayoutSafetensors(tensors, {{"format", "pt"}});
-  HashedFile file(path);
+  HashedFile file(path, place);
   file.Write(BytesOf(layout.header));
   for (std::span<const std::byte> piece : layout.data) file.Write(piece);
   return file.Close();
 }
 
-Json WriteText(const fs::path& path, const std::string& text) {
-  HashedFile file(path);
+Json WriteText(const fs::path& path, const fs::path& place, const std::string& text) {
+  HashedFile file(path, place);
   file.Write(BytesOf(text));
   return file.Close();
 }
@@ -135,9 +138,10 @@ fs::path WriteCheckpoint(const fs::path& run_dir, const CheckpointContent& conte
   try {
     Json files = Json::object();
     for (const auto& [name, tensors] : content.tensors)
-      files[name] = WriteTensors(temp / name, tensors);
-    for (const auto& [name, text] : content.texts) files[name] = WriteText(temp / name, text);
-    WriteText(temp / kManifest, ManifestOf(content.info, files).dump(2) + "\n");
+      files[name] = WriteTensors(temp / name, target / name, tensors);
+    for (const auto& [name, text] : content.texts)
+      files[name] = WriteText(temp / name, target / name, text);
+    WriteText(temp / kManifest, target / kManifest, ManifestOf(content.info, files).dump(2) + "\n");
     CommitDir(temp, target, true);
   } catch (...) {
     std::error_code ignored;

@@ -4,6 +4,7 @@
 #include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
 #include "simscale/common/log.h"
+#include "simscale/data/reader.h"
 #include "simscale/policy/load.h"
 #include "simscale/train/trainer.h"
 
@@ -15,11 +16,19 @@ namespace {
 bool AlreadyDone(const TrainConfig& config, TrainResult* result) {
   const fs::path run = config.checkpoint_dir;
   if (!fs::is_symlink(run / "latest")) return false;
-  const fs::path latest = policy::ReadCheckpointInfo(run / "latest").dir;
+  const policy::CheckpointInfo info = policy::ReadCheckpointInfo(run / "latest");
+  const fs::path& latest = info.dir;
   const LoopState state =
       LoopStateFromJson(ReadFile(latest / "state.json"), (latest / "state.json").string());
   if (state.step < config.train.steps || !state.due_done) return false;
   RequireSameSettings(config, latest);
+  // A finished run needs no dataset; but one that is there, and another, is a mistake.
+  if (fs::exists(config.dataset)) {
+    const data::DatasetReader reader(config.dataset);
+    if (reader.noted_hash() != info.dataset_hash)
+      ThrowUser(config.dataset, ": its content differs from what the run in ", run.string(),
+                " was trained on; --resume needs the same dataset");
+  }
   *result = {.run_dir = run,
              .step = state.step,
              .finished = true,
