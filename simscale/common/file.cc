@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -286,6 +287,17 @@ void SwapLink(const fs::path& link, const std::string& target) {
   debris.Keep();
   SyncPath(Parent(link));
 }
+
+FolderLock::FolderLock(const fs::path& folder, std::string_view in_use)
+    : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (fd_ < 0) ThrowIo(folder.string(), ": cannot open: ", Reason(errno));
+  // Other errors than this one (ENOLCK, ENOTSUP) mean that there are no locks to be had.
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(fd_);
+  ThrowUser(folder.string(), ": ", in_use);
+}
+
+FolderLock::~FolderLock() { ::close(fd_); }
 
 fs::path ShareDir() {
   std::error_code error;

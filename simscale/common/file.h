@@ -42,6 +42,20 @@ void CommitDir(const fs::path& temp, const fs::path& target, bool replace = fals
 /// Points the symbolic link `link` to `target` (a name in the same folder) in one atomic step.
 void SwapLink(const fs::path& link, const std::string& target);
 
+/// Keeps other processes out of a folder, for as long as it lives (or its process does).
+class FolderLock {
+ public:
+  /// Throws UserError "<folder>: <in_use>" if another lock holds the folder, IoError if there is no
+  /// such folder. On a file system without locks it holds nobody up.
+  FolderLock(const fs::path& folder, std::string_view in_use);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_;
+};
+
 /// SHA-256 as 64 hexadecimal digits, built up piece by piece.
 class Sha256 {
  public:

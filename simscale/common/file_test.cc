@@ -306,6 +306,19 @@ TEST_F(File, SyncPath) {
             (root_ / "no").string() + ": cannot sync: No such file or directory");
 }
 
+TEST_F(File, OneLockAFolder) {
+  const std::string in_use = root_.string() + ": somebody is at it";
+  const auto take = [&] { const FolderLock lock(root_, "somebody is at it"); };
+  {
+    const FolderLock lock(root_, "");
+    EXPECT_EQ(MessageOf<UserError>(take), in_use);
+    EXPECT_EQ(MessageOf<UserError>(take), in_use) << "the one that failed took nothing with it";
+  }
+  take();
+  EXPECT_THAT(MessageOf<IoError>([&] { FolderLock(root_ / "no", ""); }),
+              StartsWith((root_ / "no").string() + ": cannot open: "));
+}
+
 TEST_F(File, ShareDir) {
   setenv("SIMSCALE_SHARE_DIR", root_.c_str(), 1);
   EXPECT_EQ(ShareDir(), root_);

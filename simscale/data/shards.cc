@@ -1,11 +1,6 @@
 #include "simscale/data/shards.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <set>
 #include <system_error>
@@ -61,45 +56,23 @@ bool ShardStore::ExistsFor(const fs::path& output) {
 
 ShardStore::ShardStore(const fs::path& output, const DatasetMeta& meta, bool fresh)
     : folder_(FolderFor(output)), meta_(meta) {
-  try {
-    MakeDirs(folder_);
-    Lock();
-    const std::string settings = Settings(meta);
-    const fs::path file = folder_ / kSettings;
-    if (!fresh && fs::exists(file)) {
-      const std::string difference = FirstDifference(ReadFile(file), settings);
-      if (!difference.empty()) {
-        ThrowUser(
-            folder_.string(), ": was begun with other settings (", difference,
-            "), so --resume can't go on with it. Use the same settings, --overwrite, or another "
-            "--output.");
-      }
-      Scan();
-    } else {
-      Clear();
-      WriteFileAtomic(file, settings);
-    }
-  } catch (...) {
-    if (lock_ >= 0) ::close(lock_);
-    throw;
+  MakeDirs(folder_);
+  lock_ = std::make_unique<FolderLock>(
+      folder_, "another process is writing this dataset. Wait for it, or choose another --output.");
+  const std::string settings = Settings(meta);
+  const fs::path file = folder_ / kSettings;
+  if (fresh || !fs::exists(file)) {
+    Clear();
+    WriteFileAtomic(file, settings);
+    return;
   }
-}
-
-ShardStore::~ShardStore() {
-  if (lock_ >= 0) ::close(lock_);
-}
-
-void ShardStore::Lock() {
-  lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0) {
-    ThrowIo(folder_.string(), ": cannot open: ", std::generic_category().message(errno));
+  const std::string difference = FirstDifference(ReadFile(file), settings);
+  if (!difference.empty()) {
+    ThrowUser(folder_.string(), ": was begun with other settings (", difference,
+              "), so --resume can't go on with it. Use the same settings, --overwrite, or another "
+              "--output.");
   }
-  // Where a file system has no locks (ENOLCK, ENOTSUP) we go on without.
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ThrowUser(
-        folder_.string(),
-        ": another process is writing this dataset. Wait for it, or choose another --output.");
-  }
+  Scan();
 }
 
 void ShardStore::Clear() {

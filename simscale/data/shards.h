@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "simscale/common/file.h"
 #include "simscale/data/reader.h"
 
 namespace simscale::data {
@@ -26,9 +27,6 @@ class ShardStore {
   /// which line differs, or that another process works on it. Unreadable leftovers are skipped with
   /// a warning.
   ShardStore(const std::filesystem::path& output, const DatasetMeta& meta, bool fresh = false);
-  ~ShardStore();
-  ShardStore(const ShardStore&) = delete;
-  ShardStore& operator=(const ShardStore&) = delete;
 
   /// Writes one shard: whole episodes, and what is known of episodes that are not kept. Throws
   /// IoError (no space, read-only) and leaves the store as it was.
@@ -49,14 +47,13 @@ class ShardStore {
     size_t shard;
     int64_t episode;
   };
-  void Lock();
   void Clear();
   void Scan();
   void Register(const std::filesystem::path& path, const DatasetReader& reader);
 
   std::filesystem::path folder_;
   DatasetMeta meta_;
-  int lock_ = -1;  ///< the folder's descriptor
+  std::unique_ptr<FolderLock> lock_;
   std::vector<std::filesystem::path> shards_;
   std::map<uint64_t, EpisodeInfo> finished_;
   std::map<uint64_t, Place> places_;

@@ -111,12 +111,20 @@ void RequireSameSettings(const TrainConfig& config, const fs::path& checkpoint) 
               ". Give the same, or another --checkpoint-dir");
 }
 
-std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOptions& options) {
+std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOptions& options,
+                                      std::unique_ptr<FolderLock>* lock) {
   const fs::path dir = config.checkpoint_dir;
   if (dir.empty()) ThrowUser("checkpoint_dir: must not be empty");
   if (fs::exists(dir) && !fs::is_directory(dir))
     ThrowUser(dir.string(), ": is a file, --checkpoint-dir must be a folder");
+  const auto take = [&] {
+    *lock = std::make_unique<FolderLock>(
+        dir,
+        "another process trains in this folder. Wait for it, or choose another "
+        "--checkpoint-dir");
+  };
   if (fs::exists(dir)) {
+    take();
     RemoveStaleTempsIn(dir);
     const bool run = IsRun(dir);
     if (!run && !fs::is_empty(dir))
@@ -129,6 +137,7 @@ std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOpti
     if (run && options.overwrite) RemoveRun(dir);
   }
   MakeDirs(dir);
+  if (*lock == nullptr) take();
   std::optional<fs::path> from;
   if (options.resume && fs::is_symlink(dir / "latest"))
     from = policy::ResolveCheckpoint(dir / "latest");

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "simscale/common/file.h"
 #include "simscale/train/config.h"
 #include "simscale/train/run.h"
 
@@ -29,13 +31,15 @@ LoopState LoopStateFromJson(const std::string& json, const std::string& where);
 /// was made with, of those that a resumed run may not change.
 void RequireSameSettings(const TrainConfig& config, const std::filesystem::path& checkpoint);
 
-/// Settles what happens with the run folder, and makes it; its config.yaml is the caller's. Returns
-/// the checkpoint to go on from, or nothing for a fresh start. Throws UserError:
+/// Settles what happens with the run folder, makes and locks it; its config.yaml is the caller's.
+/// Returns the checkpoint to go on from, or nothing for a fresh start. Throws UserError:
 ///   a run lies there and neither resume nor overwrite was said (names both);
 ///   the folder holds something that is no run;
-///   the run was made with other settings (names the first that differs).
+///   the run was made with other settings (names the first that differs);
+///   another process trains in it.
 std::optional<std::filesystem::path> PrepareRunDir(const TrainConfig& config,
-                                                   const TrainOptions& options);
+                                                   const TrainOptions& options,
+                                                   std::unique_ptr<FolderLock>* lock);
 
 /// The resolved configuration as YAML: what config.yaml holds.
 std::string ConfigToYaml(const TrainConfig& config);

@@ -72,7 +72,7 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
   LoadDataset();
   BuildModel();
   // Not before the settings are known to work: with overwrite, this deletes the old run.
-  const std::optional<fs::path> from = PrepareRunDir(config_, options_);
+  const std::optional<fs::path> from = PrepareRunDir(config_, options_, &lock_);
   if (from) Restore(*from);
   WriteFileAtomic(fs::path(config_.checkpoint_dir) / "config.yaml", ConfigToYaml(config_));
   metrics_ = std::make_unique<Metrics>(

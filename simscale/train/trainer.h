@@ -59,6 +59,7 @@ class Trainer {
   TrainConfig config_;
   TrainOptions options_;
   TrainHooks hooks_;
+  std::unique_ptr<FolderLock> lock_;  ///< of the run folder
   torch::Device device_;
   std::string dataset_hash_, model_hash_, mujoco_version_, env_name_;
   StateDataset dataset_;

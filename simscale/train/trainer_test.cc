@@ -155,6 +155,12 @@ TEST_F(TrainerTest, RunFolderRules) {
   EXPECT_THAT(MessageOf(config, {.resume = true, .overwrite = true}),
               HasSubstr("exclude each other"));
 
+  {
+    const FolderLock lock(dir_ / "run", "");
+    EXPECT_THAT(MessageOf(config, {.overwrite = true}),
+                HasSubstr("run: another process trains in this folder"));
+  }
+
   config.checkpoint_dir = dir_.string();
   EXPECT_THAT(MessageOf(config), HasSubstr("holds files that are no training run"));
   EXPECT_THAT(MessageOf(config, {.overwrite = true}),
