@@ -181,7 +181,7 @@ def test_datagen_after_ctrl_c(start, simscale, whole_dataset, tmp_path):
     whole, report, _ = whole_dataset
     process = start(tmp_path, [*DATAGEN, "--json", "report.json"])
     shards = tmp_path / "a.h5.shards"
-    process.wait_for(lambda: shards.exists() and len(list(shards.glob("shard_*.h5"))) >= 3)
+    process.wait_for(lambda: shards.exists() and any(shards.glob("shard_*.h5")))
     process.process.send_signal(signal.SIGINT)
     code, stdout, stderr = process.end()
     process.log.unlink()
