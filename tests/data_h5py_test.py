@@ -47,9 +47,7 @@ def content_hash(file: h5py.File) -> str:
     digest = hashlib.sha256()
     for i in range(EPISODES):
         episode = file[f"episode_{i}"]
-        digest.update(
-            f"episode seed {episode.attrs['seed']} index {episode.attrs['index']}\n".encode()
-        )
+        digest.update(f"episode seed {episode.attrs['seed']} index {episode.attrs['index']}\n".encode())
         names = ARRAYS + [f"observations/{key}" for key in OBSERVATIONS]
         for name in sorted(names):
             array = episode[name][()]
