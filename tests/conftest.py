@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -70,3 +71,21 @@ def runner(binary: Path, folder: Path) -> Simscale:
         return result
 
     return run
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory, simscale_in) -> Path:
+    """A folder with reach.h5, pick_place.h5, and run/, trained on the first of them."""
+    folder = tmp_path_factory.mktemp("made")
+    simscale = simscale_in(folder)
+    for task in ["reach", "pick_place"]:
+        simscale("datagen", "--env-name", task, "--n-episodes", 10, "--output", f"{task}.h5")
+    simscale("train", "--model", "bc_debug", "--dataset", "reach.h5", "--checkpoint-dir", "run")
+    return folder
+
+
+@pytest.fixture
+def work(made, tmp_path) -> Path:
+    """A copy of `made` for this test, which is the command's folder."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True, symlinks=True)
+    return tmp_path
