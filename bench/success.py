@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The success rates that the docs quote, from nothing: about five minutes on two quiet cores.
+"""The success rates that the docs quote, from nothing: about one minute on two quiet cores.
 
 For each task: the scripted expert over 1,000 episodes; 500 demonstrations; behaviour cloning with nothing
 but the defaults; its evaluation over 500 episodes that training never saw. Demonstrations and training that
