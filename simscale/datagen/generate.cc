@@ -269,7 +269,7 @@ GenerateResult Generate(const DatagenConfig& config, std::shared_ptr<const env::
     throw Error(
         Cat("only ", ledger.successes(), " of ", ledger.played(), " episodes succeeded, ",
             config.n_episodes, " were asked for (max_tries ", ledger.max_tries(),
-            "). What was found is kept: raise --max-tries and --resume, lower --n-episodes, "
+            "). What was found is kept: raise max_tries=N and --resume, lower --n-episodes, "
             "or keep failures with --keep-failures."));
   } else {
     if (!ledger.complete()) {
