@@ -8,11 +8,13 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SIMSCALE = Path(os.environ.get("SIMSCALE_BIN", ROOT / "build/release/bin/simscale"))
+MOST_BUSY = 0.3  # cores, before a run whose timings may be quoted
 
 
 def simscale(*arguments: object, quiet: bool = True) -> str:
@@ -48,8 +50,26 @@ def _git(*arguments: str) -> str:
     return result.stdout.strip() if result.returncode == 0 else ""
 
 
+def busy_cores(seconds: float = 2) -> float:
+    """How many cores others keep busy. The load average also counts what ran a minute ago, such as the
+    benchmark before this one."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return os.getloadavg()[0]
+
+    def jiffies() -> tuple[int, int]:
+        fields = [int(x) for x in stat.read_text().split("\n", 1)[0].split()[1:9]]
+        return sum(fields), fields[3] + fields[4]  # all, and idle or waiting for a disk
+
+    all_before, idle_before = jiffies()
+    time.sleep(seconds)
+    all_after, idle_after = jiffies()
+    idle = (idle_after - idle_before) / max(1, all_after - all_before)
+    return round((1 - idle) * (os.cpu_count() or 1), 2)
+
+
 def machine() -> dict[str, Any]:
-    """CPU, cores, load and commit; a load near or above the number of cores spoils the timings."""
+    """CPU, cores, commit, and how busy the machine was before, which spoils timings."""
     cpu = "unknown CPU"
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -60,7 +80,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 2),
+        "busy_cores_before": busy_cores(),
         "commit": commit + (" with changes" if changed else ""),
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
     }
@@ -68,11 +88,10 @@ def machine() -> dict[str, Any]:
 
 def write_report(path: Path | None, on: dict[str, Any], report: dict[str, Any]) -> None:
     """Prints the machine's line, warns where others kept it busy, and writes the JSON."""
-    print(f"{on['cpu']}, {on['cores']} cores, load {on['load_before']} before; {on['commit']}, {on['date']}")
-    if on["load_before"] > 0.7:
-        print(
-            "warning: the machine was busy before the run; timings of it are not for quoting", file=sys.stderr
-        )
+    busy = on["busy_cores_before"]
+    print(f"{on['cpu']}, {on['cores']} cores, {busy} of them busy before; {on['commit']}, {on['date']}")
+    if busy > MOST_BUSY:
+        print("warning: the machine was busy before; these timings are not for quoting", file=sys.stderr)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"schema": 1, "machine": on, **report}, indent=1) + "\n")
