@@ -54,7 +54,7 @@ int Run(const Command& command, const std::string& json) {
   const auto task = tasks::MakeTask(tasks::LoadTaskConfig(config.env_name, config.task));
   // Demonstrations are noisy by default, as suits the task; what was asked for goes above that.
   datagen::DatagenConfig defaults;
-  defaults.expert = tasks::DefaultDatagenNoise(task->name());
+  defaults.expert = tasks::DefaultDatagenNoise(task->config().expert);
   config = command.ReadConfig(defaults);
   if (!choice.is_checkpoint()) config.policy = choice.name;
   const ChosenAgent chosen = MakeAgent(choice, *task, config.num_envs, config.expert, "auto");

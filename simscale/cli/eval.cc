@@ -50,13 +50,29 @@ std::string PolicyText(const Command& command, const EvalCommandConfig& config) 
   return config.policy;
 }
 
-std::string EnvName(const EvalCommandConfig& config, const PolicyChoice& choice) {
-  if (!config.env_name.empty()) return config.env_name;
+/// The task that is named, else the very one that the checkpoint was trained on, as it stood then.
+std::shared_ptr<const env::Task> ChooseTask(const EvalCommandConfig& config,
+                                            const PolicyChoice& choice) {
   if (!choice.is_checkpoint()) {
-    ThrowUser("--policy ", choice.name, " needs a task: --env-name ",
-              Join(tasks::TaskNames(), " or --env-name "));
+    if (config.env_name.empty()) {
+      ThrowUser("--policy ", choice.name, " needs a task: --env-name ",
+                Join(tasks::TaskNames(), " or --env-name "));
+    }
+    return tasks::MakeTask(tasks::LoadTaskConfig(config.env_name, config.task));
   }
-  return ReadCheckpoint(choice.checkpoint).spec.env_name;
+  const policy::CheckpointInfo info = ReadCheckpoint(choice.checkpoint);
+  if (config.env_name.empty() && !info.task_config.empty()) {
+    return tasks::MakeTask(tasks::ParseTaskConfig(
+        info.task_config, Cat(info.dir.string(), ": task_config"), config.task));
+  }
+  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(
+      config.env_name.empty() ? info.spec.env_name : config.env_name, config.task));
+  if (config.task.empty() && task->name() == info.spec.env_name && !info.task_config.empty() &&
+      task->ResolvedYaml() != info.task_config) {
+    LogWarning("the policy was trained on another version of the task '", task->name(),
+               "' than --env-name ", config.env_name, "; leave that out to play the one it knows");
+  }
+  return task;
 }
 
 int Run(const Command& command, const std::string& json) {
@@ -64,7 +80,7 @@ int Run(const Command& command, const std::string& json) {
   const PolicyChoice choice = ParsePolicy(PolicyText(command, config));
   if (choice.is_checkpoint()) NeedTorch();
   const Output output(json);
-  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(EnvName(config, choice), config.task));
+  const auto task = ChooseTask(config, choice);
   const ChosenAgent chosen =
       MakeAgent(choice, *task, eval::NumRows(config.run), config.expert, config.device);
 

@@ -21,6 +21,14 @@ struct Flags {
   std::string json;
 };
 
+/// What a training calls a task: names and Gymnasium ids of packaged tasks by their name, a task
+/// file by the name in it. A task of the user's own may also be named as the dataset calls it.
+std::string TaskName(const std::string& text, const std::string& dataset) {
+  if (text.ends_with(".yaml") || text.ends_with(".yml")) return tasks::LoadTaskConfig(text).name;
+  if (text == data::DatasetReader(dataset).meta().env_name) return text;
+  return tasks::CanonicalTaskName(text);
+}
+
 /// The settings, with the dataset's own task where none is named: it picks the preset. A run that
 /// is resumed knows its own: `train --resume --checkpoint-dir DIR` is enough.
 train::TrainConfig Compose(const Command& command, const Flags& flags) {
@@ -36,7 +44,7 @@ train::TrainConfig Compose(const Command& command, const Flags& flags) {
       fs::exists(run / "config.yaml")) {
     config = train::LoadRunConfig(run, overrides);
     config.checkpoint_dir = run.string();
-    if (!config.env_name.empty()) config.env_name = tasks::CanonicalTaskName(config.env_name);
+    if (!config.env_name.empty()) config.env_name = TaskName(config.env_name, config.dataset);
     return config;
   }
   if (config.dataset.empty()) {
@@ -45,7 +53,7 @@ train::TrainConfig Compose(const Command& command, const Flags& flags) {
   if (config.env_name.empty()) {
     config = compose(data::DatasetReader(config.dataset).meta().env_name);
   } else {
-    const std::string name = tasks::CanonicalTaskName(config.env_name);
+    const std::string name = TaskName(config.env_name, config.dataset);
     config = compose(name);
     config.env_name = name;
   }

@@ -35,6 +35,8 @@ void TaskConfig::Describe(config::Fields& f) {
   f.Field("name", name, {.help = "the task's name"});
   f.Field("language", language, {.help = "instruction in words, stored with each episode"});
   f.Field("description", description, {.help = "one line for `simscale list-envs`"});
+  f.Field("expert", expert,
+          {.help = "the scripted expert that can do it, such as pick_place; empty: none"});
   f.Field("control_rate", control_rate,
           {.help = "actions a second", .unit = "Hz", .min = 0.1, .max = 10000});
   f.Field("max_episode_steps", max_episode_steps,
@@ -78,6 +80,15 @@ std::vector<Task::Entry<Base>> Task::Build(
       if (type.name == config.term) found = &type;
     }
     const std::string where = Cat("task ", config_.name, ": ", section, ".", name);
+    if (config.term.empty()) {
+      std::vector<std::string> others;
+      for (const auto& other : configs) {
+        if (!other.second.term.empty()) others.push_back(other.first);
+      }
+      ThrowUser(where,
+                ": says no `term:`. To add one, name its type (simscale list-envs --terms); ",
+                "to change one of the task's, use its name: ", Join(others, ", "));
+    }
     if (found == nullptr) ThrowUser(where, ": ", UnknownName("term", config.term, known));
     Entry<Base> entry;
     entry.name = name;

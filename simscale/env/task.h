@@ -38,6 +38,7 @@ struct TaskConfig {
   std::string name;
   std::string language;
   std::string description;
+  std::string expert;  ///< whose plan acts as the scripted expert; "": there is none
   double control_rate = 20;
   int max_episode_steps = 200;
   sim::SceneConfig scene;

@@ -95,6 +95,7 @@ Json ManifestOf(const CheckpointInfo& info, const Json& files) {
       {"num_parameters", info.num_parameters},
       {"dataset_hash", info.dataset_hash},
       {"model_hash", info.model_hash},
+      {"task_config", info.task_config},
       {"versions",
        {{"simscale", kVersion}, {"mujoco", info.mujoco_version}, {"torch", info.torch_version}}},
       {"files", files}};
@@ -190,6 +191,7 @@ CheckpointInfo ReadCheckpointInfo(const fs::path& path, bool verify) {
     info.num_parameters = json.at("num_parameters").get<int64_t>();
     info.dataset_hash = json.at("dataset_hash").get<std::string>();
     info.model_hash = json.at("model_hash").get<std::string>();
+    info.task_config = json.value("task_config", "");
     info.simscale_version = json.at("versions").at("simscale").get<std::string>();
     info.mujoco_version = json.at("versions").at("mujoco").get<std::string>();
     info.torch_version = json.at("versions").at("torch").get<std::string>();

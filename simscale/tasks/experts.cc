@@ -153,7 +153,7 @@ std::unique_ptr<env::Agent> MakeExpert(const env::Task& task, int num_rows,
   std::vector<std::string> known;
   for (const ExpertType& type : ExpertTypes()) {
     known.push_back(type.task);
-    if (type.task != task.name()) continue;
+    if (type.task != task.config().expert) continue;
     std::vector<std::string> needed = {"ee_pos", "target_pos", "gripper_state"};
     if (type.task != "reach") needed.push_back("object_pos");
     for (const std::string& name : needed) {
@@ -173,14 +173,17 @@ std::unique_ptr<env::Agent> MakeExpert(const env::Task& task, int num_rows,
     }
     return std::make_unique<Expert>(type, task, num_rows, config);
   }
-  ThrowUser("task '", task.name(),
-            "' has no scripted expert. There is one for: ", Join(known, ", "),
-            ". Choose another --policy.");
+  if (!task.config().expert.empty()) {
+    throw UserError(
+        Cat("task '", task.name(), "': ", UnknownName("expert", task.config().expert, known)));
+  }
+  ThrowUser("task '", task.name(), "' has no scripted expert. Name one that can do it in the task ",
+            "file (expert: ", Join(known, " or expert: "), "), or choose another --policy.");
 }
 
-ExpertConfig DefaultDatagenNoise(const std::string& task_name) {
+ExpertConfig DefaultDatagenNoise(const std::string& expert) {
   ExpertConfig config;
-  config.action_noise = task_name == "reach" ? 0.2 : 0.1;
+  config.action_noise = expert == "reach" ? 0.2 : 0.1;
   config.burst_probability = 0.02;
   config.min_speed = 0.6;
   return config;

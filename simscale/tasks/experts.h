@@ -21,14 +21,14 @@ struct ExpertConfig {
   void Validate() const;
 };
 
-/// The scripted expert of a packaged task. It sees what policies see (the observations) and acts
-/// through the same actions. Its plan has no memory: it is a function of the observation.
-/// Throws UserError for a task that has none, or whose observations or actions differ from the
-/// packaged task's.
+/// The scripted expert that the task names (TaskConfig::expert). It sees what policies see (the
+/// observations) and acts through the same actions. Its plan has no memory: it is a function of the
+/// observation. Throws UserError for a task that has none, or whose observations or actions differ
+/// from the packaged task's.
 std::unique_ptr<env::Agent> MakeExpert(const env::Task& task, int num_rows,
                                        const ExpertConfig& config = {});
 
-/// The noise that datagen adds by default to this task's expert (presets of the project's figures).
-ExpertConfig DefaultDatagenNoise(const std::string& task_name);
+/// The noise that datagen adds by default to this expert; the project's figures were made with it.
+ExpertConfig DefaultDatagenNoise(const std::string& expert);
 
 }  // namespace simscale::tasks

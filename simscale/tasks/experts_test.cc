@@ -63,14 +63,21 @@ TEST(Experts, DoingNothingFails) {
 
 TEST(Experts, SayWhatTheyNeed) {
   auto config = LoadTaskConfig("pick_place");
-  config.name = "stack";
-  try {
-    MakeExpert(*MakeTask(config), 1);
-    FAIL();
-  } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("task 'stack' has no scripted expert. There is one for: "
-                                        "pick_place, reach"));
-  }
+  config.name = "stack";  // a task that builds on another keeps its expert
+  EXPECT_EQ(MakeExpert(*MakeTask(config), 1)->name(), "scripted");
+  const auto message = [&config](const std::string& expert) -> std::string {
+    config.expert = expert;
+    try {
+      MakeExpert(*MakeTask(config), 1);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(message(""), HasSubstr("task 'stack' has no scripted expert. Name one that can do it "
+                                     "in the task file (expert: pick_place or expert: reach)"));
+  EXPECT_THAT(message("pick_plac"),
+              HasSubstr("unknown expert 'pick_plac'. Did you mean 'pick_place'?"));
   config = LoadTaskConfig("pick_place", {"controller.gripper=''"});
   try {
     MakeExpert(*MakeTask(config), 1);

@@ -16,6 +16,13 @@ fs::path TaskFile(const std::string& name) {
   return IsFile(name) ? fs::path(name) : ShareDir() / "tasks" / (name + ".yaml");
 }
 
+env::TaskConfig Resolve(config::Node node, const std::vector<std::string>& overrides) {
+  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
+  env::TaskConfig task;
+  config::Read(node, task);
+  return task;
+}
+
 }  // namespace
 
 std::vector<std::string> TaskNames() {
@@ -63,16 +70,12 @@ env::TaskConfig LoadTaskConfig(const std::string& name_or_file,
                                const std::vector<std::string>& overrides) {
   const fs::path file = TaskFile(CanonicalTaskName(name_or_file));
   config::Node node = config::Compose(file, {ShareDir() / "tasks"});
-  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
-  env::TaskConfig task;
-  config::Read(node, task);
-  return task;
+  return Resolve(std::move(node), overrides);
 }
 
-env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source) {
-  env::TaskConfig task;
-  config::Read(config::ParseYaml(yaml, source), task);
-  return task;
+env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source,
+                                const std::vector<std::string>& overrides) {
+  return Resolve(config::ParseYaml(yaml, source), overrides);
 }
 
 std::shared_ptr<const env::Task> MakeTask(const env::TaskConfig& config) {

@@ -27,7 +27,8 @@ env::TaskConfig LoadTaskConfig(const std::string& name_or_file,
                                const std::vector<std::string>& overrides = {});
 
 /// From a resolved task as datasets and checkpoints carry it; `source` names it in errors.
-env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source);
+env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source,
+                                const std::vector<std::string>& overrides = {});
 
 /// Compiles the task's model and terms.
 std::shared_ptr<const env::Task> MakeTask(const env::TaskConfig& config);

@@ -61,6 +61,10 @@ TEST(TaskFiles, MistakesAreNamed) {
   EXPECT_THAT(LoadError("reach", {"rewards.distance.params.a=eee"}),
               HasSubstr("unknown site or body 'eee'. Did you mean 'ee'?"));
   EXPECT_THAT(LoadError("reach", {"rewards.distance.params.scael=1"}), HasSubstr("scael"));
+  EXPECT_THAT(LoadError("reach", {"rewards.distnce={weight: -2}"}),
+              HasSubstr("rewards.distnce: says no `term:`. To add one, name its type (simscale "
+                        "list-envs --terms); to change one of the task's, use its name: distance, "
+                        "success"));
   EXPECT_THAT(LoadError("reach", {"control_rate=30"}),
               HasSubstr("a control step must be a whole number of physics steps"));
   EXPECT_THAT(LoadError("reach", {"scene.integrator=rk4"}),

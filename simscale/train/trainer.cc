@@ -97,6 +97,7 @@ void Trainer::LoadDataset() {
   dataset_ = LoadStateDataset(reader, config_.observations);
   dataset_hash_ = data::ContentHash(config_.dataset);
   model_hash_ = reader.meta().model_hash;
+  task_config_ = reader.meta().task_config;
   mujoco_version_ = reader.meta().mujoco_version;
   const std::vector<int64_t> held_out =
       ValidationEpisodes(dataset_.num_episodes(), config_.train.validation_fraction,
@@ -352,6 +353,7 @@ void Trainer::Save(double success_rate, bool best) {
   content.info.num_parameters = policy_->num_parameters();
   content.info.dataset_hash = dataset_hash_;
   content.info.model_hash = model_hash_;
+  content.info.task_config = task_config_;
   content.info.mujoco_version = mujoco_version_;
   content.info.torch_version = TORCH_VERSION;
   content.tensors = {{"model.safetensors", policy::AsBytes(model)},

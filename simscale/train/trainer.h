@@ -61,7 +61,7 @@ class Trainer {
   TrainHooks hooks_;
   std::unique_ptr<FolderLock> lock_;  ///< of the run folder
   torch::Device device_;
-  std::string dataset_hash_, model_hash_, mujoco_version_, env_name_;
+  std::string dataset_hash_, model_hash_, task_config_, mujoco_version_, env_name_;
   StateDataset dataset_;
   std::vector<int64_t> train_steps_, validation_steps_;
   std::unique_ptr<ShuffledSampler> sampler_;
