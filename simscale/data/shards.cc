@@ -148,6 +148,21 @@ void ShardStore::Remove() {
   if (error) LogWarning(folder_.string(), ": could not be removed: ", error.message());
 }
 
+namespace {
+
+/// The arrays of a file, one a line.
+std::string ArraysAsText(const DatasetReader& reader) {
+  std::string text;
+  for (const ArrayInfo& array : reader.arrays()) {
+    text += Cat(array.name, " ", NameOf(array.dtype), " [T");
+    for (int64_t n : array.shape) text += Cat(", ", n);
+    text += "]\n";
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string MergeFiles(const std::vector<fs::path>& inputs, const fs::path& output) {
   if (inputs.empty()) ThrowUser("merge needs at least one input file");
   std::vector<DatasetReader> readers;
@@ -164,6 +179,9 @@ std::string MergeFiles(const std::vector<fs::path>& inputs, const fs::path& outp
     same("task", first.task_config, meta.task_config);
     same("model", first.model_hash, meta.model_hash);
     same("policy", first.policy, meta.policy);
+    if (readers.front().num_episodes() > 0 && readers.back().num_episodes() > 0) {
+      same("set of arrays", ArraysAsText(readers.front()), ArraysAsText(readers.back()));
+    }
     for (int64_t i = 0; i < readers.back().num_episodes(); ++i) {
       const EpisodeInfo& info = readers.back().info(i);
       if (!seen.insert({info.seed, info.index}).second) {

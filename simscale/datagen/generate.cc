@@ -227,8 +227,13 @@ void Play(const DatagenConfig& config, const std::shared_ptr<const env::Task>& t
 void Join(const DatagenConfig& config, const data::DatasetMeta& meta, data::ShardStore& store,
           const Ledger& ledger, GenerateResult& result) {
   std::vector<uint64_t> kept;
-  for (const auto& [index, success] : ledger.Tried()) {
+  const auto tried = ledger.Tried();
+  for (const auto& [index, success] : tried) {
     if (success || config.keep_failures) kept.push_back(index);
+  }
+  if (const size_t finished = store.Finished().size(); finished > tried.size()) {
+    LogWarning(finished - tried.size(), " finished episodes are past the ", config.n_episodes,
+               " successes asked for and are dropped");
   }
   result.content_hash =
       data::WriteDataset(config.output, meta, static_cast<int64_t>(kept.size()),
