@@ -22,7 +22,8 @@ void StartBackend(int argc, char** argv);
 /// called before a command has changed anything. Throws IoError if that executable is missing.
 void NeedTorch();
 
-/// policy::MakePolicyAgent and ReadCheckpointInfo, after NeedTorch.
+/// policy::MakePolicyAgent and ReadCheckpointInfo, after NeedTorch. Only LoadPolicy compares the
+/// files' hashes, so that they are read once.
 std::unique_ptr<env::Agent> LoadPolicy(const std::string& checkpoint, const std::string& device,
                                        policy::CheckpointInfo* info);
 policy::CheckpointInfo ReadCheckpoint(const std::string& checkpoint);

@@ -21,17 +21,24 @@ struct Flags {
   std::string json;
 };
 
+/// What is to be trained, and what its dataset says of itself: opening one checks all of it, which
+/// is done once here.
+struct Request {
+  train::TrainConfig config;
+  data::DatasetMeta meta;
+};
+
 /// What a training calls a task: names and Gymnasium ids of packaged tasks by their name, a task
 /// file by the name in it. A task of the user's own may also be named as the dataset calls it.
-std::string TaskName(const std::string& text, const std::string& dataset) {
+std::string TaskName(const std::string& text, const data::DatasetMeta& meta) {
   if (text.ends_with(".yaml") || text.ends_with(".yml")) return tasks::LoadTaskConfig(text).name;
-  if (text == data::DatasetReader(dataset).meta().env_name) return text;
+  if (text == meta.env_name) return text;
   return tasks::CanonicalTaskName(text);
 }
 
 /// The settings, with the dataset's own task where none is named: it picks the preset. A run that
 /// is resumed knows its own: `train --resume --checkpoint-dir DIR` is enough.
-train::TrainConfig Compose(const Command& command, const Flags& flags) {
+Request Compose(const Command& command, const Flags& flags) {
   command.Arguments();
   const std::vector<std::string> overrides = command.Overrides();
   const auto compose = [&](const std::string& env_name) {
@@ -44,25 +51,27 @@ train::TrainConfig Compose(const Command& command, const Flags& flags) {
       fs::exists(run / "config.yaml")) {
     config = train::LoadRunConfig(run, overrides);
     config.checkpoint_dir = run.string();
-    if (!config.env_name.empty()) config.env_name = TaskName(config.env_name, config.dataset);
-    return config;
+    data::DatasetMeta meta = data::DatasetReader(config.dataset).meta();
+    if (!config.env_name.empty()) config.env_name = TaskName(config.env_name, meta);
+    return {std::move(config), std::move(meta)};
   }
   if (config.dataset.empty()) {
     ThrowUser("train needs a dataset: --dataset FILE. simscale datagen makes one.");
   }
+  data::DatasetMeta meta = data::DatasetReader(config.dataset).meta();
   if (config.env_name.empty()) {
-    config = compose(data::DatasetReader(config.dataset).meta().env_name);
+    config = compose(meta.env_name);
   } else {
-    const std::string name = TaskName(config.env_name, config.dataset);
+    const std::string name = TaskName(config.env_name, meta);
     config = compose(name);
     config.env_name = name;
   }
-  return config;
+  return {std::move(config), std::move(meta)};
 }
 
 /// Plays episodes of the dataset's own task, which may be a variant of a packaged one.
-train::TrainHooks MakeHooks(const train::TrainConfig& config) {
-  const data::DatasetMeta meta = data::DatasetReader(config.dataset).meta();
+train::TrainHooks MakeHooks(const Request& request) {
+  const auto& [config, meta] = request;
   const auto task =
       tasks::MakeTask(tasks::ParseTaskConfig(meta.task_config, config.dataset + ": task_config"));
   if (!meta.model_hash.empty() && meta.model_hash != task->model().hash()) {
@@ -71,10 +80,10 @@ train::TrainHooks MakeHooks(const train::TrainConfig& config) {
                "evaluations use the present one");
   }
   train::TrainHooks hooks;
-  hooks.evaluate = [task](env::Agent& agent, const train::EvalRequest& request) {
-    const eval::EvalConfig eval_config{.n_episodes = request.n_episodes, .seed = request.seed};
+  hooks.evaluate = [task](env::Agent& agent, const train::EvalRequest& wanted) {
+    const eval::EvalConfig eval_config{.n_episodes = wanted.n_episodes, .seed = wanted.seed};
     const eval::EvalReport report =
-        eval::EvaluateWithSeed(task, agent, request.seed, eval_config, nullptr, "evaluation");
+        eval::EvaluateWithSeed(task, agent, wanted.seed, eval_config, nullptr, "evaluation");
     return train::EvalResult{.n_episodes = static_cast<int>(report.episodes.size()),
                              .successes = static_cast<int>(report.successes),
                              .success_rate = report.success_rate,
@@ -119,11 +128,11 @@ int Run(const Command& command, const Flags& flags) {
   if (flags.resume && flags.overwrite) {
     ThrowUser("--resume and --overwrite exclude each other: choose one");
   }
-  const train::TrainConfig config = Compose(command, flags);
+  const Request request = Compose(command, flags);
   const Output output(flags.json);
   const InterruptGuard guard;
   const train::TrainResult result = train::RunTraining(
-      config, {.resume = flags.resume, .overwrite = flags.overwrite}, MakeHooks(config));
+      request.config, {.resume = flags.resume, .overwrite = flags.overwrite}, MakeHooks(request));
   output.Json(ResultAsJson(result));
   if (!result.finished && !result.already_done) return kInterrupted;
   output.Text(ResultAsText(result));

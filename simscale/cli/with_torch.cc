@@ -18,7 +18,7 @@ std::unique_ptr<env::Agent> LoadPolicy(const std::string& checkpoint, const std:
 }
 
 policy::CheckpointInfo ReadCheckpoint(const std::string& checkpoint) {
-  return policy::ReadCheckpointInfo(checkpoint);
+  return policy::ReadCheckpointInfo(checkpoint, /*verify=*/false);
 }
 
 std::string TorchExecutable() { return std::filesystem::read_symlink("/proc/self/exe").string(); }

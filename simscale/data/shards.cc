@@ -127,8 +127,6 @@ void ShardStore::Append(const std::vector<Episode>& episodes,
   shards_.push_back(path);
 }
 
-std::map<uint64_t, EpisodeInfo> ShardStore::Finished() const { return finished_; }
-
 Episode ShardStore::Load(uint64_t index) {
   const auto place = places_.find(index);
   if (place == places_.end()) ThrowUser(folder_.string(), ": holds no episode ", index);

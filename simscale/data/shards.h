@@ -33,7 +33,7 @@ class ShardStore {
   void Append(const std::vector<Episode>& episodes, const std::vector<EpisodeInfo>& dropped);
 
   /// Every finished episode by its index, kept or not.
-  std::map<uint64_t, EpisodeInfo> Finished() const;
+  const std::map<uint64_t, EpisodeInfo>& Finished() const { return finished_; }
   /// Whether the arrays of this episode are there.
   bool Has(uint64_t index) const { return places_.contains(index); }
   /// Throws UserError if there are none of this index.

@@ -225,9 +225,8 @@ void Play(const DatagenConfig& config, const std::shared_ptr<const env::Task>& t
 
 /// Joins the kept episodes of the shards, in the order of their indices, into the output.
 void Join(const DatagenConfig& config, const data::DatasetMeta& meta, data::ShardStore& store,
-          const Ledger& ledger, GenerateResult& result) {
+          const std::vector<std::pair<uint64_t, bool>>& tried, GenerateResult& result) {
   std::vector<uint64_t> kept;
-  const auto tried = ledger.Tried();
   for (const auto& [index, success] : tried) {
     if (success || config.keep_failures) kept.push_back(index);
   }
@@ -268,6 +267,7 @@ GenerateResult Generate(const DatagenConfig& config, std::shared_ptr<const env::
   Ledger ledger(config, std::move(finished));
   const Stopwatch watch;
   if (!ledger.complete()) Play(config, task, agent, store, ledger, result);
+  const auto tried = ledger.Tried();
   if (!ledger.complete() && InterruptRequested()) {
     result.interrupted = true;
   } else if (!ledger.complete() && !config.keep_failures) {
@@ -281,9 +281,8 @@ GenerateResult Generate(const DatagenConfig& config, std::shared_ptr<const env::
       LogWarning("only ", ledger.successes(), " of ", ledger.played(), " episodes succeeded, ",
                  config.n_episodes, " were asked for");
     }
-    Join(config, meta, store, ledger, result);
+    Join(config, meta, store, tried, result);
   }
-  const auto tried = ledger.Tried();
   result.episodes_tried = static_cast<int64_t>(tried.size());
   result.yield = tried.empty() ? 0.0
                                : static_cast<double>(std::ranges::count_if(

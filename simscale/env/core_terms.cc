@@ -36,39 +36,26 @@ std::vector<int> JointIds(const Model& model, const std::vector<std::string>& na
   return ids;
 }
 
-class JointPositions : public ObservationTerm {
+/// One number of mjData a joint: `array` at the joint's place `address` of mjModel.
+template <int* mjModel::*address, mjtNum* mjData::*array>
+class JointValues : public ObservationTerm {
  public:
   using Params = JointListParams;
-  JointPositions(const Params& params, const Model& model) {
-    for (int id : JointIds(model, params.joints)) address_.push_back(model->jnt_qposadr[id]);
+  JointValues(const Params& params, const Model& model) {
+    for (int id : JointIds(model, params.joints)) address_.push_back((model.get()->*address)[id]);
   }
   int size() const override { return static_cast<int>(address_.size()); }
   void Write(const TermContext& context, std::span<float> out) const override {
     for (size_t i = 0; i < address_.size(); ++i) {
-      out[i] = static_cast<float>(context.data->qpos[address_[i]]);
+      out[i] = static_cast<float>((context.data->*array)[address_[i]]);
     }
   }
 
  private:
   std::vector<int> address_;
 };
-
-class JointVelocities : public ObservationTerm {
- public:
-  using Params = JointListParams;
-  JointVelocities(const Params& params, const Model& model) {
-    for (int id : JointIds(model, params.joints)) address_.push_back(model->jnt_dofadr[id]);
-  }
-  int size() const override { return static_cast<int>(address_.size()); }
-  void Write(const TermContext& context, std::span<float> out) const override {
-    for (size_t i = 0; i < address_.size(); ++i) {
-      out[i] = static_cast<float>(context.data->qvel[address_[i]]);
-    }
-  }
-
- private:
-  std::vector<int> address_;
-};
+using JointPositions = JointValues<&mjModel::jnt_qposadr, &mjData::qpos>;
+using JointVelocities = JointValues<&mjModel::jnt_dofadr, &mjData::qvel>;
 
 /// The distance between two parallel fingers: the sum of their slide joints.
 class GripperOpening : public ObservationTerm {
