@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,23 @@ def spread(values: list[float]) -> dict[str, Any]:
 def shown(figure: dict[str, Any], digits: int = 0) -> str:
     """ "11305 (11200 .. 11402)": the median, and the lowest and highest."""
     return f"{figure['median']:.{digits}f} ({figure['min']:.{digits}f} .. {figure['max']:.{digits}f})"
+
+
+def in_turns(sides: dict[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Calls every side once a repeat; who begins takes turns, since a machine that slows down harms those
+    who come later."""
+    names = list(sides)
+    figures: dict[str, list[float]] = {name: [] for name in names}
+    for i in range(repeats):
+        first = i % len(names)
+        for name in names[first:] + names[:first]:
+            figures[name].append(sides[name]())
+    return figures
+
+
+def ratio(a: list[float], b: list[float]) -> dict[str, Any]:
+    """Of the repeats' ratios, not the ratio of medians: what slows a repeat down slows both."""
+    return spread([x / y for x, y in zip(a, b, strict=True)])
 
 
 def _git(*arguments: str) -> str:

@@ -5,13 +5,23 @@
 . "$(dirname "$0")/lib.sh"
 
 out=runs/bench
-all=(startup policy_latency step_rollout success) # the quick ones first
+all=(startup policy_latency step_rollout success step_randomize soak step_panda step_suite) # the quick ones first
+with_wheels=(step_randomize soak step_panda step_suite) # need requirements-bench.txt
 for binary in build/release/bin/*_bench; do
   if [ -x "$binary" ]; then all+=("$(basename "$binary" _bench)"); fi
 done
 names=("${@:-${all[@]}}")
 for name in "${names[@]}"; do
   [[ " ${all[*]} " == *" $name "* ]] || usage_error "no benchmark named '$name'. There are: ${all[*]}"
+done
+
+for name in "${with_wheels[@]}"; do
+  [[ " ${names[*]} " == *" $name "* ]] || continue
+  "$VENV_PYTHON" scripts/check_wheels.py --quiet requirements-bench.txt && break
+  say "installing requirements-bench.txt into $VENV (EnvPool and its models: 530 MB on the disk)"
+  "$VENV_PYTHON" -m pip install --disable-pip-version-check --quiet --no-deps -r requirements-bench.txt ||
+    fail "could not install requirements-bench.txt (pip's own message is above)"
+  break
 done
 
 mkdir -p "$out"

@@ -27,7 +27,7 @@ ChosenAgent MakeAgent(const PolicyChoice& choice, const env::Task& task, int num
   if (choice.name == "scripted") {
     chosen.agent = tasks::MakeExpert(task, num_rows, expert);
   } else if (choice.name == "random") {
-    chosen.agent = env::MakeRandomAgent(num_rows, task.action_dim());
+    chosen.agent = env::MakeRandomAgent(num_rows, task.controller());
   } else if (choice.name == "zero") {
     chosen.agent = env::MakeZeroAgent(task.action_dim());
   } else {

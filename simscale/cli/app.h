@@ -58,6 +58,10 @@ class Command {
   /// Values that a flag takes, for completion.
   void Values(const std::string& flag, std::vector<std::string> values);
 
+  /// A flag that sets a value of the task file: "task.KEY=VALUE".
+  void TaskFlag(const std::string& flag, const std::string& key, const std::string& type,
+                const std::string& help);
+
   /// What flags and KEY=VALUE set, as overrides, flags first.
   std::vector<std::string> Overrides() const;
   /// The arguments that are no KEY=VALUE, of a configured command.
@@ -125,8 +129,8 @@ class Cli {
   std::vector<std::unique_ptr<Command>> commands_;
 };
 
-/// --randomize none: the only choice while there is no domain randomisation.
-void AddRandomizeFlag(Command& command);
+/// What changes a task from outside: --randomize. For commands with a `task` setting.
+void AddTaskFlags(Command& command);
 
 /// One argument that is KEY=VALUE rather than a path that has a "=" in it.
 bool IsAssignment(std::string_view text);

@@ -103,6 +103,14 @@ void Command::Argument(const std::string& name, std::vector<std::string>& values
   if (most >= 0) option->expected(0, most);
 }
 
+void Command::TaskFlag(const std::string& flag, const std::string& key, const std::string& type,
+                       const std::string& help) {
+  fields_.push_back(std::make_unique<FieldOption>());
+  FieldOption& field = *fields_.back();
+  field.path = "task." + key;
+  field.option = app_->add_option(flag, field.value, help)->type_name(type);
+}
+
 void Command::Lacks(const std::string& flag, const std::string& why) {
   app_->add_option_function<std::vector<std::string>>(
           flag,
@@ -167,23 +175,10 @@ config::Node Command::MergedConfig(std::vector<std::string>* task_overrides) con
   return node;
 }
 
-void AddRandomizeFlag(Command& command) {
-  command.app()
-      ->add_option_function<std::string>(
-          "--randomize",
-          [](const std::string& value) {
-            const std::vector<std::string> known = {"none", "light", "full"};
-            if (std::ranges::find(known, value) == known.end()) {
-              throw UserError(UnknownName("randomisation", value, known));
-            }
-            if (value != "none") {
-              ThrowUser("--randomize ", value,
-                        " is not in this version: only 'none' is, the task as it stands.");
-            }
-          },
-          "domain randomisation (this version has none of it)")
-      ->type_name("none");
-  command.Values("--randomize", {"none"});
+void AddTaskFlags(Command& command) {
+  command.TaskFlag("--randomize", "randomize", "NAME",
+                   "domain randomisation: none, light, full or a preset of the task");
+  command.Values("--randomize", {"none", "light", "full"});
 }
 
 }  // namespace simscale::cli

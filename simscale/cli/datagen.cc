@@ -88,7 +88,7 @@ void AddDatagen(Cli& cli) {
   command.FieldSwitch("--keep-failures", "keep_failures");
   command.FieldSwitch("--resume", "resume");
   command.FieldSwitch("--overwrite", "overwrite");
-  AddRandomizeFlag(command);
+  AddTaskFlags(command);
   command.Lacks("--cameras", "datasets hold states only, no pictures yet.");
   auto json = std::make_shared<std::string>();
   AddJsonFlag(command, *json);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "simscale/cli/commands.h"
+#include "simscale/cli/doctor_task.h"
 #include "simscale/cli/output.h"
 #include "simscale/cli/torch_backend.h"
 #include "simscale/common/error.h"
@@ -221,12 +222,24 @@ void AddDoctor(Cli& cli) {
       cli.Add(nullptr, "doctor", "check that everything simscale needs is there and works");
   struct Flags {
     std::string json, probe;
+    TaskCheckFlags check;
   };
   auto flags = std::make_shared<Flags>();
   AddJsonFlag(command, flags->json);
   command.Flag("--probe", flags->probe, "NAME", "run one check in this process");
   command.Hide("--probe");
+  command.Flag("--task", flags->check.task, "FILE",
+               "play a new task with the zero and the random agent, and tell what looks wrong");
+  command.Flag("--randomize", flags->check.randomize, "NAME",
+               "with --task: a randomisation preset");
+  command.Flag("--episodes", flags->check.episodes, "N",
+               "with --task: episodes of each agent (20)");
+  command.Flag("--dump", flags->check.dump, "FILE",
+               "open the dump of a state that went bad, and take the fatal step again");
+  command.Flag("--save", flags->check.save, "PNG", "with --dump: a picture of the last good state");
   command.Run([flags] {
+    if (!flags->check.task.empty()) return CheckTaskFile(flags->check, Output(flags->json));
+    if (!flags->check.dump.empty()) return OpenDump(flags->check, Output(flags->json));
     return flags->probe.empty() ? RunChecks(Output(flags->json)) : RunProbe(flags->probe);
   });
 }

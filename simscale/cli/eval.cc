@@ -87,7 +87,7 @@ int Run(const Command& command, const std::string& json) {
   const InterruptGuard guard;
   std::optional<eval::Film> film;
   if (!config.video.dir.empty() && config.video.episodes > 0) {
-    film.emplace(*task, config.video, Cat(task->name(), "  ", chosen.agent->name()));
+    film.emplace(task, config.video, Cat(task->name(), "  ", chosen.agent->name()));
   }
   eval::EvalReport report =
       eval::Evaluate(task, *chosen.agent, config.run, film ? &*film : nullptr);
@@ -125,7 +125,7 @@ void AddEval(Cli& cli) {
   command.FieldFlag("--device", "device", "DEVICE");
   command.FieldFlag("--video", "video.dir", "DIR");
   command.FieldFlag("--video-episodes", "video.episodes", "N");
-  AddRandomizeFlag(command);
+  AddTaskFlags(command);
   command.Lacks("--render", "there is no window yet. --video DIR writes MP4 files.");
   auto json = std::make_shared<std::string>();
   AddJsonFlag(command, *json);

@@ -25,8 +25,8 @@ int ListAll(const Output& output) {
   return kOk;
 }
 
-int ListOne(const std::string& name, const Output& output) {
-  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(name));
+int ListOne(const std::string& name, const std::string& randomize, const Output& output) {
+  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(name, {Cat("randomize=", randomize)}));
   output.Text(Cat(task->TermTable(), "physics ", task->model()->opt.timestep, " s, control ",
                   task->config().control_rate, " Hz (", task->frame_skip(),
                   " physics steps each), at most ", task->config().max_episode_steps, " steps\n"));
@@ -38,6 +38,7 @@ int ListOne(const std::string& name, const Output& output) {
                        {"frame_skip", task->frame_skip()},
                        {"max_episode_steps", task->config().max_episode_steps},
                        {"actions", task->controller().action_names()},
+                       {"randomization", task->randomization().value_names()},
                        {"observations", ordered_json::object()},
                        {"model_hash", task->model().hash()},
                        {"task_config", task->ResolvedYaml()}};
@@ -71,6 +72,7 @@ int ListTerms(const Output& output) {
   DescribeTerms("rewards", library.rewards, text, json);
   DescribeTerms("terminations", library.terminations, text, json);
   DescribeTerms("resets", library.resets, text, json);
+  DescribeTerms("randomization", library.randomization, text, json);
   output.Text(text);
   output.Json(json.dump(1) + "\n");
   return kOk;
@@ -82,17 +84,19 @@ void AddListEnvs(Cli& cli) {
   Command& command = cli.Add(nullptr, "list-envs", "list the tasks, or tell one task's terms");
   struct Arguments {
     std::vector<std::string> names;
-    std::string json;
+    std::string json, randomize = "none";
     bool terms = false;
   };
   auto arguments = std::make_shared<Arguments>();
   command.Argument("NAME", arguments->names, "a task, or a path to a task file", 1);
   AddJsonFlag(command, arguments->json);
   command.Switch("--terms", arguments->terms, "list the term types that a task file may use");
+  command.Flag("--randomize", arguments->randomize, "NAME", "show the task with a preset merged");
   command.Run([arguments] {
     const Output output(arguments->json);
     if (arguments->terms) return ListTerms(output);
-    return arguments->names.empty() ? ListAll(output) : ListOne(arguments->names[0], output);
+    return arguments->names.empty() ? ListAll(output)
+                                    : ListOne(arguments->names[0], arguments->randomize, output);
   });
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "simscale/common/error.h"
+#include "simscale/common/portable_math.h"
 
 namespace simscale {
 namespace {
@@ -26,24 +27,7 @@ uint64_t Hash(std::string_view text) {
 uint32_t Low(uint64_t x) { return static_cast<uint32_t>(x); }
 uint32_t High(uint64_t x) { return static_cast<uint32_t>(x >> 32); }
 
-// The C library picks its logarithm and cosine by CPU (with and without fused multiply-add), and
-// their last bits differ. These two use only operations that IEEE 754 rounds exactly.
-
-// log(x), x in (0, 1]; x = m 2^e, log m = 2 atanh((m - 1) / (m + 1)), within 2 ulp.
-double PortableLog(double x) {
-  int exponent;
-  double mantissa = std::frexp(x, &exponent);
-  if (mantissa < 0.70710678118654752) {
-    mantissa *= 2;
-    --exponent;
-  }
-  const double z = (mantissa - 1) / (mantissa + 1);
-  const double z2 = z * z;  // below 0.0295, so z2^11 / 23 is below one ulp
-  double sum = 0;
-  for (int k = 21; k >= 3; k -= 2) sum = (sum + 1.0 / k) * z2;
-  return exponent * 0.69314718055994531 + (2 * z * sum + 2 * z);
-}
-
+// By operations that IEEE 754 rounds exactly (see portable_math.h):
 // cos(2 pi u), u in [0, 1), by Taylor's series on [0, pi/4].
 double PortableCosTurn(double u) {
   constexpr double kPi = 3.14159265358979324;

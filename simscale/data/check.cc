@@ -35,7 +35,7 @@ class Problems {
 // "step 12, component 3" of the element at a flat place.
 std::string Place(const Array& array, size_t flat) {
   if (array.shape.size() <= 1) {
-    return Cat(array.name == kFinalState ? "component " : "step ", flat);
+    return Cat(IsOnce(array.name) ? "component " : "step ", flat);
   }
   const size_t row = static_cast<size_t>(array.size() / array.shape[0]);
   return Cat("step ", flat / row, ", component ", flat % row);

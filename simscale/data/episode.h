@@ -36,7 +36,8 @@ struct Array {
 /// "actions" [T, A] float32 as the environment executed them; "rewards" [T] float32; "dones" [T]
 /// uint8, 1 on the last step; "states" [T, S] float64, the whole simulation state (physics, warm
 /// start, controller) before each step, and "final_state" [S] float64 after the last one. Optional:
-/// "expert_actions" [T, A] float32, what a noisy expert meant to do: the better training label.
+/// "expert_actions" [T, A] float32, what a noisy expert meant to do: the better training label;
+/// "randomization" [P] float64, the episode's randomised values as it began.
 struct Episode {
   uint64_t seed = 0;   ///< the seed the environment was reset with
   uint64_t index = 0;  ///< the episode's number under that seed
@@ -59,9 +60,10 @@ struct DatasetMeta {
   std::string model_hash;   ///< SHA-256 of the compiled MuJoCo model
   std::string mujoco_version;
   std::string simscale_version;
-  std::string policy;    ///< what acted: "scripted", a checkpoint's hash, ...
-  uint64_t seed = 0;     ///< the run's --seed
-  std::string env_args;  ///< robomimic's JSON: {"env_name", "type", "env_kwargs"}
+  std::string policy;                      ///< what acted: "scripted", a checkpoint's hash, ...
+  uint64_t seed = 0;                       ///< the run's --seed
+  std::string env_args;                    ///< robomimic's JSON: {"env_name", "type", "env_kwargs"}
+  std::vector<std::string> randomization;  ///< [P] names of the randomised values; empty: none
 };
 
 }  // namespace simscale::data

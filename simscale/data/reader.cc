@@ -104,7 +104,7 @@ Signature ReadSignature(hid_t episode, const EpisodeInfo& info, int64_t file_byt
   Signature signature;
   for (const std::string& name : ArrayNames(episode)) {
     ArrayInfo array = OpenArray(episode, name, name, file_bytes).info;
-    if (name == kFinalState) {
+    if (IsOnce(name)) {
       signature.once.push_back(std::move(array));
       continue;
     }
@@ -259,7 +259,8 @@ Episode DatasetReader::Read(int64_t i, const std::vector<std::string>& names) co
                   .outcome = known.outcome,
                   .arrays = {}};
   for (const std::string& name : names) {
-    const bool once = !impl_->signature.once.empty() && name == kFinalState;
+    const bool once = std::ranges::any_of(impl_->signature.once,
+                                          [&](const ArrayInfo& info) { return info.name == name; });
     if (once || FindArray(name) != nullptr) continue;
     std::vector<std::string> have;
     for (const ArrayInfo& array : arrays()) have.push_back(array.name);

@@ -81,7 +81,7 @@ Signature CheckedSignature(const Episode& episode, const std::string& where) {
            " does not fit its ", array->bytes.size(), " bytes");
     }
     ArrayInfo info{array->name, array->dtype, array->shape};
-    if (array->name == kFinalState) {
+    if (IsOnce(array->name)) {
       signature.once.push_back(info);
       continue;
     }
@@ -141,6 +141,9 @@ void WriteMeta(hid_t root, const DatasetMeta& meta) {
   h5::SetAttribute(root, "policy", meta.policy);
   h5::SetAttribute(root, "seed", meta.seed);
   h5::SetAttribute(root, "env_args", meta.env_args);
+  if (!meta.randomization.empty()) {
+    h5::SetAttribute(root, "randomization", Join(meta.randomization, "\n"));
+  }
 }
 
 DatasetMeta ReadMeta(hid_t root) {
@@ -167,6 +170,9 @@ DatasetMeta ReadMeta(hid_t root) {
   meta.policy = h5::GetString(root, "policy");
   meta.seed = h5::GetUint64(root, "seed");
   meta.env_args = h5::GetString(root, "env_args");
+  if (h5::HasAttribute(root, "randomization")) {
+    meta.randomization = Split(h5::GetString(root, "randomization"), '\n');
+  }
   return meta;
 }
 

@@ -17,6 +17,11 @@ inline constexpr int kSchema = 1;
 inline constexpr std::string_view kFormatName = "simscale-dataset";
 inline constexpr std::string_view kObservations = "observations";
 inline constexpr std::string_view kFinalState = "final_state";
+inline constexpr std::string_view kRandomization = "randomization";
+/// Arrays that an episode has once, without T.
+constexpr bool IsOnce(std::string_view name) {
+  return name == kFinalState || name == kRandomization;
+}
 
 std::string EpisodeGroup(int64_t i);  ///< "episode_3"
 std::string DemoGroup(int64_t i);     ///< "demo_3"
@@ -37,7 +42,7 @@ std::vector<const Array*> SortedArrays(const Episode& episode);
 /// What all episodes of a file share: the arrays without their T, sorted by name, and final_state.
 struct Signature {
   std::vector<ArrayInfo> arrays;
-  std::vector<ArrayInfo> once;  ///< final_state, if there is one
+  std::vector<ArrayInfo> once;  ///< final_state and randomization, if they are there
 };
 /// Throws ShapeError, beginning with `where`, unless the episode keeps the rules of schema 1: T >=
 /// 1 everywhere, actions, rewards and dones present, names and sizes sound.

@@ -47,12 +47,14 @@ data::DatasetMeta MakeMeta(const DatagenConfig& config, const env::Task& task,
   meta.simscale_version = kVersion;
   meta.policy = policy_id;
   meta.seed = config.seed;
-  const nlohmann::json env_args = {
-      {"env_name", tasks::GymnasiumId(task.name())},
-      {"type", 2},  // robomimic's EnvType.GYM_TYPE
-      {"env_version", kVersion},
-      {"env_kwargs", {{"max_episode_steps", task.config().max_episode_steps}}}};
+  const nlohmann::json env_args = {{"env_name", tasks::GymnasiumId(task.name())},
+                                   {"type", 2},  // robomimic's EnvType.GYM_TYPE
+                                   {"env_version", kVersion},
+                                   {"env_kwargs",
+                                    {{"max_episode_steps", task.config().max_episode_steps},
+                                     {"randomize", task.config().randomize}}}};
   meta.env_args = env_args.dump();
+  meta.randomization = task.randomization().value_names();
   return meta;
 }
 
@@ -120,8 +122,8 @@ class Watcher : public env::EpisodeObserver {
  public:
   Watcher(Recorder& recorder, ShardWriter& writer, Ledger& ledger, Progress& progress)
       : recorder_(recorder), writer_(writer), ledger_(ledger), progress_(progress) {}
-  void OnReset(const env::BatchedEnv&, int row, const env::EpisodeKey& key) override {
-    recorder_.OnReset(row, key);
+  void OnReset(const env::BatchedEnv& env, int row, const env::EpisodeKey&) override {
+    recorder_.OnReset(env, row);
   }
   void BeforeStep(const env::BatchedEnv& env, const env::Agent& agent,
                   std::span<const float> action_NA) override {

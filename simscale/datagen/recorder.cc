@@ -1,6 +1,7 @@
 #include "simscale/datagen/recorder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace simscale::datagen {
@@ -28,14 +29,24 @@ Recorder::Recorder(const env::BatchedEnv& env, bool with_intended)
       specs_(env.task().observation_specs()),
       action_dim_(static_cast<size_t>(env.action_dim())),
       state_dim_(static_cast<size_t>(env.state_dim())),
+      num_values_(static_cast<size_t>(env.task().randomization().num_values())),
       with_intended_(with_intended),
       rows_(static_cast<size_t>(env.num_envs())),
-      state_(state_dim_) {}
+      state_(state_dim_) {
+  for (int a = 0; a < env.action_dim(); ++a) {
+    const sim::Controller& controller = env.task().controller();
+    action_low_.push_back(controller.clips_action() ? controller.action_low(a) : -HUGE_VAL);
+    action_high_.push_back(controller.clips_action() ? controller.action_high(a) : HUGE_VAL);
+  }
+}
 
-void Recorder::OnReset(int row, const env::EpisodeKey&) {
+void Recorder::OnReset(const env::BatchedEnv& env, int row) {
   Row& record = rows_[static_cast<size_t>(row)];
   record = Row{};
   record.observations.resize(specs_.size());
+  const auto values =
+      env.result().randomization.subspan(static_cast<size_t>(row) * num_values_, num_values_);
+  record.randomization.assign(values.begin(), values.end());
 }
 
 void Recorder::BeforeStep(const env::BatchedEnv& env, const env::Agent& agent,
@@ -51,15 +62,15 @@ void Recorder::BeforeStep(const env::BatchedEnv& env, const env::Agent& agent,
       const auto values = keys[k].state.subspan(row * size, size);
       record.observations[k].insert(record.observations[k].end(), values.begin(), values.end());
     }
-    // What the environment executes: it clips to [-1, 1].
-    for (float a : action_NA.subspan(row * action_dim_, action_dim_)) {
-      record.actions.push_back(std::clamp(a, -1.0F, 1.0F));
-    }
-    if (with_intended_) {
-      for (float a : intended.subspan(row * action_dim_, action_dim_)) {
-        record.intended.push_back(std::clamp(a, -1.0F, 1.0F));
+    // What the environment takes: most controllers clip to [-1, 1].
+    const auto append = [&](std::span<const float> from, std::vector<float>& to) {
+      for (size_t a = 0; a < action_dim_; ++a) {
+        to.push_back(static_cast<float>(
+            std::clamp<double>(from[row * action_dim_ + a], action_low_[a], action_high_[a])));
       }
-    }
+    };
+    append(action_NA, record.actions);
+    if (with_intended_) append(intended, record.intended);
     env.GetState(static_cast<int>(row), state_);
     record.states.insert(record.states.end(), state_.begin(), state_.end());
   }
@@ -69,7 +80,7 @@ void Recorder::AfterStep(const env::BatchedEnv& env) {
   for (size_t row = 0; row < rows_.size(); ++row) {
     Row& record = rows_[row];
     if (record.rewards.size() + 1 == static_cast<size_t>(record.length)) {
-      record.rewards.push_back(env.result().reward[row]);
+      record.rewards.push_back(static_cast<float>(env.result().reward[row]));
     }
   }
 }
@@ -105,6 +116,10 @@ data::Episode Recorder::Finish(const env::BatchedEnv& env, const env::EpisodeOut
   const auto state_dim = static_cast<int64_t>(state_dim_);
   episode.arrays.push_back(
       MakeArray("states", DType::kFloat64, record.states, {length, state_dim}));
+  if (num_values_ > 0) {
+    episode.arrays.push_back(MakeArray("randomization", DType::kFloat64, record.randomization,
+                                       {static_cast<int64_t>(num_values_)}));
+  }
   env.GetState(outcome.row, state_);
   episode.arrays.push_back(MakeArray("final_state", DType::kFloat64, state_, {state_dim}));
   std::ranges::sort(episode.arrays, {}, &data::Array::name);

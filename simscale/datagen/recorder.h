@@ -14,7 +14,7 @@ class Recorder {
  public:
   Recorder(const env::BatchedEnv& env, bool with_intended);
 
-  void OnReset(int row, const env::EpisodeKey& key);
+  void OnReset(const env::BatchedEnv& env, int row);
   void BeforeStep(const env::BatchedEnv& env, const env::Agent& agent,
                   std::span<const float> action_NA);
   /// The finished episode of `outcome.row`.
@@ -26,12 +26,13 @@ class Recorder {
     int64_t length = 0;
     std::vector<std::vector<float>> observations;  ///< [key][T * size]
     std::vector<float> actions, intended, rewards;
-    std::vector<double> states;
+    std::vector<double> states, randomization;
   };
 
   std::string language_;
   std::vector<env::ObservationSpec> specs_;
-  size_t action_dim_, state_dim_;
+  std::vector<double> action_low_, action_high_;
+  size_t action_dim_, state_dim_, num_values_;
   bool with_intended_;
   std::vector<Row> rows_;
   std::vector<double> state_;

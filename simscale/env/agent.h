@@ -26,8 +26,9 @@ struct ObservationSpec {
 struct ObservationView {
   struct Key {
     const ObservationSpec* spec;
-    std::span<const float> state;    ///< [N, size], unless spec->image
-    std::span<const uint8_t> image;  ///< [N, H, W, 3] if spec->image
+    std::span<const float> state;     ///< [N, size], unless spec->image
+    std::span<const uint8_t> image;   ///< [N, H, W, 3] if spec->image
+    std::span<const double> state64;  ///< [N, size] unrounded, if the task's dtype is float64
   };
   int num_rows = 0;
   std::vector<Key> keys;

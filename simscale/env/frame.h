@@ -17,6 +17,9 @@ class Frame {
   std::array<double, 4> quaternion(const mjData* data) const;  ///< w, x, y, z
   double DistanceTo(const Frame& other, const mjData* data) const;
   int body() const { return body_; }
+  /// As mj_objectVelocity and other MuJoCo functions want it: mjOBJ_SITE or mjOBJ_XBODY.
+  mjtObj type() const { return site_ >= 0 ? mjOBJ_SITE : mjOBJ_XBODY; }
+  int id() const { return site_ >= 0 ? site_ : body_; }
 
  private:
   int site_ = -1;

@@ -1,6 +1,8 @@
 #include "simscale/env/simple_agents.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "simscale/common/rng.h"
 
@@ -9,9 +11,12 @@ namespace {
 
 class RandomAgent : public Agent {
  public:
-  RandomAgent(int num_rows, int action_dim)
-      : action_dim_(static_cast<size_t>(action_dim)),
-        rng_(static_cast<size_t>(num_rows), Rng(0, 0, "random_agent")) {}
+  RandomAgent(int num_rows, const sim::Controller& controller)
+      : rng_(static_cast<size_t>(num_rows), Rng(0, 0, "random_agent")) {
+    for (int a = 0; a < controller.action_dim(); ++a) {
+      bounds_.emplace_back(controller.action_low(a), controller.action_high(a));
+    }
+  }
   std::string name() const override { return "random"; }
   void Reset(int row, const EpisodeKey& key) override {
     rng_.at(static_cast<size_t>(row)) = Rng(key.seed, key.index, "random_agent");
@@ -20,14 +25,15 @@ class RandomAgent : public Agent {
            std::span<float> action_NA) override {
     for (size_t row = 0; row < active.size(); ++row) {
       if (!active[row]) continue;
-      for (size_t a = 0; a < action_dim_; ++a) {
-        action_NA[row * action_dim_ + a] = static_cast<float>(rng_[row].Uniform(-1, 1));
+      for (size_t a = 0; a < bounds_.size(); ++a) {
+        const auto [low, high] = bounds_[a];
+        action_NA[row * bounds_.size() + a] = static_cast<float>(rng_[row].Uniform(low, high));
       }
     }
   }
 
  private:
-  size_t action_dim_;
+  std::vector<std::pair<double, double>> bounds_;
   std::vector<Rng> rng_;
 };
 
@@ -51,8 +57,8 @@ class ZeroAgent : public Agent {
 
 }  // namespace
 
-std::unique_ptr<Agent> MakeRandomAgent(int num_rows, int action_dim) {
-  return std::make_unique<RandomAgent>(num_rows, action_dim);
+std::unique_ptr<Agent> MakeRandomAgent(int num_rows, const sim::Controller& controller) {
+  return std::make_unique<RandomAgent>(num_rows, controller);
 }
 
 std::unique_ptr<Agent> MakeZeroAgent(int action_dim) {

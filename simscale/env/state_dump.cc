@@ -32,7 +32,7 @@ double FromJson(const json& value) {
 void WriteStateDump(const std::filesystem::path& path, const StateDump& dump) {
   json state = json::array(), action = json::array();
   for (double x : dump.state) state.push_back(ToJson(x));
-  for (float x : dump.action) action.push_back(ToJson(x));
+  for (double x : dump.action) action.push_back(ToJson(x));
   const json root = {{"schema", 1},
                      {"kind", "simscale_state_dump"},
                      {"reason", dump.reason},
@@ -58,7 +58,7 @@ StateDump LoadStateDump(const std::filesystem::path& path) {
     dump.step = root.at("step");
     dump.task_config = root.at("task_config");
     for (const json& x : root.at("state")) dump.state.push_back(FromJson(x));
-    for (const json& x : root.at("action")) dump.action.push_back(static_cast<float>(FromJson(x)));
+    for (const json& x : root.at("action")) dump.action.push_back(FromJson(x));
     return dump;
   } catch (const std::exception& error) {
     ThrowUser(path.string(), ": not a state dump of schema 1: ", error.what());

@@ -15,9 +15,9 @@ struct StateDump {
   std::string task_config;  ///< resolved task, YAML
   std::string reason;       ///< e.g. "qvel[3] (joint4) is nan"
   EpisodeKey key;
-  int step = 0;               ///< control steps of the episode before this one
-  std::vector<double> state;  ///< BatchedEnv::GetState before the step
-  std::vector<float> action;  ///< [A] as clipped
+  int step = 0;                ///< control steps of the episode before this one
+  std::vector<double> state;   ///< BatchedEnv::GetState before the step
+  std::vector<double> action;  ///< [A] as clipped, before the noise that the task adds
 };
 
 /// Writes JSON, atomically. Bits are kept: numbers are printed to round-trip, non-finite ones as

@@ -6,66 +6,6 @@
 #include "simscale/common/error.h"
 
 namespace simscale::env {
-namespace {
-
-void DescribeTerm(config::Fields& f, TermConfig& config) {
-  f.Field("term", config.term, {.help = "term type; `simscale list-envs --terms` lists them"});
-  f.Field("params", config.params, {.help = "the term's own parameters"});
-}
-
-}  // namespace
-
-void ObservationTermConfig::Describe(config::Fields& f) { DescribeTerm(f, *this); }
-
-void RewardTermConfig::Describe(config::Fields& f) {
-  DescribeTerm(f, *this);
-  f.Field("weight", weight, {.help = "factor of the term's value in the reward of a step"});
-}
-
-void TerminationTermConfig::Describe(config::Fields& f) {
-  DescribeTerm(f, *this);
-  f.Field(
-      "outcome", outcome,
-      {.help = "what it means when the term ends the episode", .choices = {"success", "failure"}});
-}
-
-void ResetTermConfig::Describe(config::Fields& f) { DescribeTerm(f, *this); }
-
-void TaskConfig::Describe(config::Fields& f) {
-  f.Field("name", name, {.help = "the task's name"});
-  f.Field("language", language, {.help = "instruction in words, stored with each episode"});
-  f.Field("description", description, {.help = "one line for `simscale list-envs`"});
-  f.Field("expert", expert,
-          {.help = "the scripted expert that can do it, such as pick_place; empty: none"});
-  f.Field("control_rate", control_rate,
-          {.help = "actions a second", .unit = "Hz", .min = 0.1, .max = 10000});
-  f.Field("max_episode_steps", max_episode_steps,
-          {.help = "control steps after which an episode is truncated", .min = 1, .max = 1e7});
-  f.Struct("scene", scene, "robot, table, objects, cameras and physics");
-  f.Struct("controller", controller, "how actions move the robot");
-  f.StructMap("observations", observations, "observation keys");
-  f.StructMap("rewards", rewards, "reward terms, summed with their weights");
-  f.StructMap("terminations", terminations, "what ends an episode before its time");
-  f.StructMap("resets", resets, "how an episode starts, in this order");
-}
-
-void TaskConfig::Validate() const {
-  if (name.empty()) ThrowUser("a task needs a name, got an empty one");
-  if (observations.empty()) ThrowUser("task ", name, ": observations must have at least one key");
-  const double steps = 1.0 / (control_rate * scene.timestep);
-  if (std::abs(steps - std::round(steps)) > 1e-6 || steps < 0.5) {
-    ThrowUser("task ", name, ": a control step must be a whole number of physics steps, got 1 / (",
-              control_rate, " Hz * ", scene.timestep, " s) = ", steps,
-              ". Change control_rate or scene.timestep.");
-  }
-  // An environment runs mj_step2, then mj_step1, and mj_step2 would take Euler's step without a
-  // word.
-  if (scene.integrator == "rk4") {
-    ThrowUser("task ", name,
-              ": scene.integrator must be euler, implicit or implicitfast, got rk4, which can't be "
-              "split as environments split a physics step");
-  }
-}
 
 template <class Base, class Config>
 std::vector<Task::Entry<Base>> Task::Build(
@@ -93,59 +33,160 @@ std::vector<Task::Entry<Base>> Task::Build(
     Entry<Base> entry;
     entry.name = name;
     try {
-      entry.term = found->make(config.params, model_);
+      entry.term = found->make(config.params, TermScope(model_, action_dim()));
     } catch (const UserError& error) {
       throw UserError(Cat(where, ": ", error.what()));
     }
-    entry.weight = config.weight;
-    entry.success = config.outcome == "success";
-    entry.memory_offset = term_memory_size_;
-    term_memory_size_ += entry.term->memory_size();
+    needs_contact_forces_ = needs_contact_forces_ || entry.term->needs_contact_forces();
+    if constexpr (requires { config.weight; }) entry.weight = config.weight;
+    if constexpr (requires { config.outcome; }) entry.success = config.outcome == "success";
+    if constexpr (requires { config.signal; }) {
+      int size = 1;
+      if constexpr (requires { entry.term->size(); }) size = entry.term->size();
+      entry.signal = Signal(config.signal, size, Cat(section, "/", name));
+      entry.signal_offset = TakeMemory(entry.signal.memory_size());
+    }
+    entry.memory_offset = TakeMemory(entry.term->memory_size());
     entries.push_back(std::move(entry));
   }
   return entries;
 }
 
+int Task::TakeMemory(int size) {
+  const int offset = term_memory_size_;
+  term_memory_size_ += size;
+  return offset;
+}
+
 Task::Task(TaskConfig config, const TermLibrary& library)
     : config_((config.Validate(), std::move(config))), model_(sim::BuildScene(config_.scene)) {
   controller_ = sim::MakeController(config_.controller, model_);
-  frame_skip_ = static_cast<int>(std::lround(1.0 / (config_.control_rate * model_->opt.timestep)));
+  CheckStepping();
   observations_ = Build("observations", config_.observations, library.observations);
   rewards_ = Build("rewards", config_.rewards, library.rewards);
   terminations_ = Build("terminations", config_.terminations, library.terminations);
   resets_ = Build("resets", config_.resets, library.resets);
-  for (const auto& entry : observations_) {
-    observation_specs_.push_back({entry.name, {entry.term->size()}, false});
+  info_ = Build("info", config_.info, library.observations);
+  action_signal_ = Signal(config_.action, action_dim(), "action");
+  action_signal_offset_ = TakeMemory(action_signal_.memory_size());
+  PlaceObservations();
+  try {
+    randomization_ =
+        std::make_unique<Randomization>(config_.randomization, library.randomization, model_);
+  } catch (const UserError& error) {
+    throw UserError(Cat("task ", name(), ": ", error.what()));
+  }
+  if (randomization_->changes_model()) {
+    overlay_ = std::make_unique<ModelOverlay>(model_, *randomization_);
+  }
+}
+
+void Task::CheckStepping() {
+  const double timestep = model_->opt.timestep;
+  frame_skip_ = config_.frame_skip;
+  if (frame_skip_ == 0) {
+    const double steps = 1.0 / (config_.control_rate * timestep);
+    if (std::abs(steps - std::round(steps)) > 1e-6 || steps < 0.5) {
+      ThrowUser("task ", name(),
+                ": a control step must be a whole number of physics steps, got 1 / (",
+                config_.control_rate, " Hz * ", timestep, " s) = ", steps,
+                ". Change control_rate, or say frame_skip.");
+    }
+    frame_skip_ = static_cast<int>(std::lround(steps));
+  } else {
+    config_.control_rate = 1.0 / (frame_skip_ * timestep);
+  }
+  // With stepping: current an environment runs mj_step2, then mj_step1, and mj_step2 would take
+  // Euler's step without a word.
+  if (model_->opt.integrator == mjINT_RK4 && !steps_like_mujoco()) {
+    ThrowUser("task ", name(),
+              ": scene.integrator must be euler, implicit or implicitfast, got rk4, which can't be "
+              "split as environments split a physics step. Or say stepping: mj_step.");
+  }
+}
+
+/// Terms of one key lie side by side in it, in the file's order.
+void Task::PlaceObservations() {
+  for (size_t i = 0; i < observations_.size(); ++i) {
+    auto& entry = observations_[i];
+    const std::string& given = config_.observations[i].second.key;
+    const std::string& key = given.empty() ? entry.name : given;
+    size_t k = 0;
+    while (k < observation_specs_.size() && observation_specs_[k].name != key) ++k;
+    if (k == observation_specs_.size()) observation_specs_.push_back({key, {0}, false});
+    entry.key = static_cast<int>(k);
+    entry.offset = observation_specs_[k].shape[0];
+    observation_specs_[k].shape[0] += entry.term->size();
+  }
+  if (config_.observation_space == "box" && observation_specs_.size() != 1) {
+    ThrowUser("task ", name(), ": observation_space: box needs one observation key, got ",
+              observation_specs_.size(), ". Give the terms a common `key:`, or say dict.");
+  }
+  for (auto& entry : info_) {
+    entry.offset = num_info_;
+    num_info_ += entry.term->size();
+    info_specs_.push_back({entry.name, {entry.term->size()}, false});
   }
 }
 
 std::string Task::ResolvedYaml() const { return config::ToYaml(config::Write(config_)); }
 
+namespace {
+
+/// "  {frame: torso}": a term's own parameters as the task file gives them.
+std::string Params(const config::Node& params) {
+  return params.map.empty() ? "" : "  " + config::ToJson(params);
+}
+
+}  // namespace
+
 std::string Task::TermTable() const {
   std::ostringstream out;
   auto row = [&out](const std::string& a, const std::string& b, const std::string& c) {
-    out << "  " << std::left << std::setw(16) << a << std::setw(26) << b << c << "\n";
+    out << "  " << std::left << std::setw(16) << a << " " << std::setw(25) << b << " " << c << "\n";
   };
-  out << "observations (float32)\n";
+  out << "observations (" << config_.observation_dtype << ")\n";
   for (size_t i = 0; i < observations_.size(); ++i) {
-    row(observations_[i].name, config_.observations[i].second.term,
-        Cat("[", observations_[i].term->size(), "]"));
+    const auto& config = config_.observations[i].second;
+    row(observations_[i].name, config.term,
+        Cat("[", observations_[i].term->size(), "]",
+            config.key.empty() || config.key == observations_[i].name ? "" : " of " + config.key,
+            config.signal.Summary(), Params(config.params)));
   }
-  out << "actions in [-1, 1]: " << Join(controller_->action_names(), ", ") << " ("
-      << config_.controller.type << ", " << config_.control_rate << " Hz)\n";
+  const bool unit = controller_->action_dim() == 0 ||
+                    (controller_->action_low(0) == -1 && controller_->action_high(0) == 1);
+  out << "actions" << (unit ? " in [-1, 1]" : "") << ": " << Join(controller_->action_names(), ", ")
+      << " (" << config_.controller.type << ", " << config_.control_rate << " Hz)"
+      << config_.action.Summary() << "\n";
   out << "rewards\n";
   for (size_t i = 0; i < rewards_.size(); ++i) {
-    row(rewards_[i].name, config_.rewards[i].second.term, Cat("weight ", rewards_[i].weight));
+    const auto& config = config_.rewards[i].second;
+    row(rewards_[i].name, config.term,
+        Cat("weight ", rewards_[i].weight, config.signal.Summary(), Params(config.params)));
   }
   out << "terminations\n";
   for (size_t i = 0; i < terminations_.size(); ++i) {
     row(terminations_[i].name, config_.terminations[i].second.term,
-        terminations_[i].success ? "success" : "failure");
+        Cat(terminations_[i].success ? "success" : "failure",
+            Params(config_.terminations[i].second.params)));
   }
   row("time_limit", Cat(config_.max_episode_steps, " steps"), "truncated");
   out << "resets\n";
   for (size_t i = 0; i < resets_.size(); ++i) {
-    row(resets_[i].name, config_.resets[i].second.term, "");
+    row(resets_[i].name, config_.resets[i].second.term,
+        Trim(Params(config_.resets[i].second.params)));
+  }
+  if (!info_.empty()) out << "info\n";
+  for (size_t i = 0; i < info_.size(); ++i) {
+    row(info_[i].name, config_.info[i].second.term,
+        Cat("[", info_[i].term->size(), "]", Params(config_.info[i].second.params)));
+  }
+  out << "randomization (" << config_.randomize << ")\n";
+  for (const auto& entry : randomization_->Table()) row(entry.name, entry.term, entry.distribution);
+  if (config_.curriculum.enabled) {
+    out << "curriculum: level from " << config_.curriculum.start << ", up "
+        << config_.curriculum.step << " after " << config_.curriculum.window
+        << " episodes with success >= " << config_.curriculum.promote << "\n";
   }
   return out.str();
 }

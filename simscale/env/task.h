@@ -5,52 +5,15 @@
 #include <utility>
 #include <vector>
 
-#include "simscale/config/fields.h"
 #include "simscale/env/agent.h"
+#include "simscale/env/model_overlay.h"
+#include "simscale/env/randomization.h"
+#include "simscale/env/signal.h"
+#include "simscale/env/task_config.h"
 #include "simscale/env/term.h"
 #include "simscale/sim/controller.h"
-#include "simscale/sim/scene.h"
 
 namespace simscale::env {
-
-/// One named term of a task file.
-struct TermConfig {
-  std::string term;                           ///< a type of the term library
-  config::Node params = config::Node::Map();  ///< read by that type
-  double weight = 1.0;                        ///< rewards only
-  std::string outcome = "failure";            ///< terminations only: success or failure
-};
-struct ObservationTermConfig : TermConfig {
-  void Describe(config::Fields& f);
-};
-struct RewardTermConfig : TermConfig {
-  void Describe(config::Fields& f);
-};
-struct TerminationTermConfig : TermConfig {
-  void Describe(config::Fields& f);
-};
-struct ResetTermConfig : TermConfig {
-  void Describe(config::Fields& f);
-};
-
-/// A task file, resolved.
-struct TaskConfig {
-  std::string name;
-  std::string language;
-  std::string description;
-  std::string expert;  ///< whose plan acts as the scripted expert; "": there is none
-  double control_rate = 20;
-  int max_episode_steps = 200;
-  sim::SceneConfig scene;
-  sim::ControllerConfig controller;
-  std::vector<std::pair<std::string, ObservationTermConfig>> observations;
-  std::vector<std::pair<std::string, RewardTermConfig>> rewards;
-  std::vector<std::pair<std::string, TerminationTermConfig>> terminations;
-  std::vector<std::pair<std::string, ResetTermConfig>> resets;
-
-  void Describe(config::Fields& f);
-  void Validate() const;
-};
 
 /// A task compiled once: model, controller and terms, const and shared by environments and threads.
 class Task {
@@ -59,13 +22,17 @@ class Task {
   struct Entry {
     std::string name;
     std::unique_ptr<Base> term;
-    double weight = 1;
+    double weight = 1;      ///< rewards
     bool success = false;   ///< terminations: this one is the task's success
     int memory_offset = 0;  ///< of its memory in the environment's term memory
+    Signal signal;          ///< observations and rewards
+    int signal_offset = 0;  ///< of the signal's memory, likewise
+    int key = 0;            ///< observations: index of the key
+    int offset = 0;         ///< observations: place in the key; info: place in the info values
   };
 
   /// Throws UserError for unknown terms (with the nearest name), parameters or model names, and for
-  /// a control rate that is no whole number of physics steps, or the integrator rk4.
+  /// a control rate that is no whole number of physics steps, or RK4 without stepping: mj_step.
   Task(TaskConfig config, const TermLibrary& library);
 
   const TaskConfig& config() const { return config_; }
@@ -73,15 +40,29 @@ class Task {
   const sim::Model& model() const { return model_; }
   const sim::Controller& controller() const { return *controller_; }
   int frame_skip() const { return frame_skip_; }
-  double control_dt() const { return 1.0 / config_.control_rate; }
+  /// Of the nominal model, s.
+  double control_dt() const { return frame_skip_ * model_->opt.timestep; }
+  bool steps_like_mujoco() const { return config_.stepping == "mj_step"; }
+  bool float64() const { return config_.observation_dtype == "float64"; }
+  bool needs_contact_forces() const { return needs_contact_forces_; }
   int action_dim() const { return controller_->action_dim(); }
   int term_memory_size() const { return term_memory_size_; }
   const std::vector<ObservationSpec>& observation_specs() const { return observation_specs_; }
+  /// Named numbers of `info` and how many each has; num_info in all.
+  const std::vector<ObservationSpec>& info_specs() const { return info_specs_; }
+  int num_info() const { return num_info_; }
 
   const std::vector<Entry<ObservationTerm>>& observations() const { return observations_; }
   const std::vector<Entry<RewardTerm>>& rewards() const { return rewards_; }
   const std::vector<Entry<TerminationTerm>>& terminations() const { return terminations_; }
   const std::vector<Entry<ResetTerm>>& resets() const { return resets_; }
+  const std::vector<Entry<ObservationTerm>>& info() const { return info_; }
+  const Signal& action_signal() const { return action_signal_; }
+  int action_signal_offset() const { return action_signal_offset_; }
+
+  const Randomization& randomization() const { return *randomization_; }
+  /// Where randomised values go in the model; null unless randomisation changes the model.
+  const ModelOverlay* overlay() const { return overlay_.get(); }
 
   /// The resolved task file as YAML: what is stored with datasets, checkpoints and reports.
   std::string ResolvedYaml() const;
@@ -93,17 +74,26 @@ class Task {
   std::vector<Entry<Base>> Build(const std::string& section,
                                  const std::vector<std::pair<std::string, Config>>& configs,
                                  const std::vector<TermType<Base>>& types);
+  void CheckStepping();
+  void PlaceObservations();
+  int TakeMemory(int size);
 
   TaskConfig config_;
   sim::Model model_;
   std::unique_ptr<sim::Controller> controller_;
   int frame_skip_ = 1;
   int term_memory_size_ = 0;
-  std::vector<Entry<ObservationTerm>> observations_;
+  int num_info_ = 0;
+  bool needs_contact_forces_ = false;
+  std::vector<Entry<ObservationTerm>> observations_, info_;
   std::vector<Entry<RewardTerm>> rewards_;
   std::vector<Entry<TerminationTerm>> terminations_;
   std::vector<Entry<ResetTerm>> resets_;
-  std::vector<ObservationSpec> observation_specs_;
+  std::vector<ObservationSpec> observation_specs_, info_specs_;
+  Signal action_signal_;
+  int action_signal_offset_ = 0;
+  std::unique_ptr<Randomization> randomization_;
+  std::unique_ptr<ModelOverlay> overlay_;
 };
 
 }  // namespace simscale::env

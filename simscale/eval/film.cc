@@ -31,19 +31,19 @@ void FilmConfig::Describe(config::Fields& f) {
   f.Struct("picture", picture, "how the pictures are made");
 }
 
-Film::Film(const env::Task& task, FilmConfig config, std::string title)
-    : task_(task), config_(std::move(config)), title_(std::move(title)) {
-  const std::vector<std::string> cameras = render::CameraNames(task.model().get());
+Film::Film(std::shared_ptr<const env::Task> task, FilmConfig config, std::string title)
+    : task_(std::move(task)), config_(std::move(config)), title_(std::move(title)) {
+  const std::vector<std::string> cameras = render::CameraNames(task_->model().get());
   if (std::ranges::find(cameras, config_.camera) == cameras.end()) {
     ThrowUser(UnknownName("camera", config_.camera, cameras));
   }
   MakeDirs(config_.dir);
   // The episode's time is the control rate's, and players want a whole number of frames a second at
   // most; the writer takes any.
-  const render::GlRenderer probe(task.model().get(), config_.picture);
+  const render::GlRenderer probe(task_->model().get(), config_.picture);
   const render::VideoWriter video(
       PathOf(config_, 0),
-      {config_.picture.width, config_.picture.height, task.config().control_rate});
+      {config_.picture.width, config_.picture.height, task_->config().control_rate});
 }
 
 Film::~Film() = default;
@@ -72,7 +72,6 @@ void Film::OnEpisodeEnd(const env::BatchedEnv&, const env::EpisodeOutcome& outco
 void Film::Note(const env::BatchedEnv& env, int row, double reward) {
   std::vector<double> state(static_cast<size_t>(env.state_dim()));
   env.GetState(row, state);
-  state.resize(static_cast<size_t>(sim::StateSize(task_.model())));  // the physics comes first
   Take& take = takes_.at(filming_.at(row));
   const double before = take.frames.empty() ? 0 : take.frames.back().episode_return;
   take.frames.push_back({std::move(state), before + reward});
@@ -83,29 +82,29 @@ std::vector<fs::path> Film::WriteVideos() const {
   int64_t total = 0, done = 0;
   for (const auto& [index, take] : takes_) total += take.finished;
   if (total == 0) return paths;
-  render::GlRenderer renderer(task_.model().get(), config_.picture);
+  render::GlRenderer renderer(task_->model().get(), config_.picture);
+  env::BatchedEnv env(task_, {});
   Progress progress("video", total, "episodes");
   for (const auto& [index, take] : takes_) {
     if (!take.finished || InterruptRequested()) continue;
     paths.push_back(PathOf(config_, index));
-    WriteVideo(index, take, renderer, paths.back());
+    WriteVideo(index, take, renderer, env, paths.back());
     progress.Update(++done);
   }
   return paths;
 }
 
 void Film::WriteVideo(uint64_t index, const Take& take, render::GlRenderer& renderer,
-                      const fs::path& path) const {
-  const double rate = task_.config().control_rate;
+                      env::BatchedEnv& env, const fs::path& path) const {
+  const double rate = task_->config().control_rate;
   render::VideoWriter video(path, {config_.picture.width, config_.picture.height, rate});
   const render::Camera camera = render::Camera::Named(config_.camera);
-  sim::Data data(task_.model());
   render::EpisodeCaption caption{.title = title_, .episode = index};
   render::Image image;
   for (size_t i = 0; i < take.frames.size(); ++i) {
     const Frame& frame = take.frames[i];
-    sim::SetState(task_.model(), data, frame.physics);
-    image = renderer.Render(task_.model().get(), data.get(), camera);
+    env.SetState(0, frame.state, {});
+    image = renderer.Render(env.model(0), env.data(0), camera);
     caption.time = static_cast<double>(i) / rate;
     caption.episode_return = frame.episode_return;
     if (i + 1 == take.frames.size()) caption.success = take.success;

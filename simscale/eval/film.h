@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ class Film : public env::EpisodeObserver {
   /// Opens the renderer and the video plugin once, so that what is missing is told before the run.
   /// title: first line of the caption. Throws UserError for an unknown camera, IoError if no OpenGL
   /// or no H.264 encoder is there or the folder can't be made.
-  Film(const env::Task& task, FilmConfig config, std::string title);
+  Film(std::shared_ptr<const env::Task> task, FilmConfig config, std::string title);
   ~Film() override;
 
   void OnReset(const env::BatchedEnv& env, int row, const env::EpisodeKey& key) override;
@@ -42,7 +43,7 @@ class Film : public env::EpisodeObserver {
 
  private:
   struct Frame {
-    std::vector<double> physics;
+    std::vector<double> state;  ///< BatchedEnv's, randomised values included
     double episode_return = 0;
   };
   struct Take {
@@ -51,9 +52,9 @@ class Film : public env::EpisodeObserver {
   };
   void Note(const env::BatchedEnv& env, int row, double reward);
   void WriteVideo(uint64_t index, const Take& take, render::GlRenderer& renderer,
-                  const std::filesystem::path& path) const;
+                  env::BatchedEnv& env, const std::filesystem::path& path) const;
 
-  const env::Task& task_;
+  std::shared_ptr<const env::Task> task_;
   FilmConfig config_;
   std::string title_;
   std::map<uint64_t, Take> takes_;

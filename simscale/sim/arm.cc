@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "simscale/common/error.h"
+#include "simscale/sim/controllers.h"
 
 namespace simscale::sim {
 namespace {
@@ -71,7 +72,7 @@ Vec3 RotationError(const Mat3& from, const Mat3& to) {
 
 Arm::Arm(const Model& model, const std::string& site) {
   const mjModel* m = model.get();
-  int id = model.Id(mjOBJ_SITE, site);
+  int id = IdFor(model, mjOBJ_SITE, site, "controller.ee_site");
   std::vector<int> bodies;  // from the world down
   for (int b = m->site_bodyid[id]; b > 0; b = m->body_parentid[b]) bodies.push_back(b);
   std::reverse(bodies.begin(), bodies.end());

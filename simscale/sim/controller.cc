@@ -9,8 +9,8 @@ namespace simscale::sim {
 
 void ControllerConfig::Describe(config::Fields& f) {
   f.Field("type", type,
-          {.help = "what an action means: end-effector deltas or joint positions",
-           .choices = {"ee_delta", "joint_position"}});
+          {.help = "what an action means: end-effector deltas, joint positions or actuators' ctrl",
+           .choices = {"ee_delta", "joint_position", "actuators"}});
   f.Field("ee_site", ee_site, {.help = "the end effector's site in the model"});
   f.Field("gripper", gripper, {.help = "the gripper's actuator; empty: no gripper in the action"});
   f.Field("reference", reference,
@@ -53,18 +53,29 @@ void ControllerConfig::Describe(config::Fields& f) {
            .unit = "rad",
            .min = 1e-3,
            .max = 3.2});
+  f.Field("joints", joints,
+          {.help = "joint_position: joints that it drives, in the action's order; empty: those "
+                   "between the world and ee_site"});
   f.Field(
       "joint_mode", joint_mode,
       {.help = "joint_position: action adds joint_scale times itself, or spans the joint's range",
        .choices = {"delta", "absolute"}});
-  f.Field(
-      "joint_scale", joint_scale,
-      {.help = "joint motion a control step at action 1", .unit = "rad", .min = 1e-4, .max = 3.2});
+  f.Field("joint_scale", joint_scale,
+          {.help = "joint motion a control step at action 1",
+           .unit = "rad or m",
+           .min = 1e-5,
+           .max = 3.2});
   f.Field("joint_lead_limit", joint_lead_limit,
           {.help = "most distance from a measured to its commanded joint",
-           .unit = "rad",
-           .min = 1e-3,
+           .unit = "rad or m",
+           .min = 1e-4,
            .max = 10});
+  f.Field("actuators", actuators,
+          {.help = "actuators: which ones, in the action's order; empty: all of the model's"});
+  f.Field("action_range", action_range,
+          {.help = "actuators: an action of -1 .. 1 spans the actuator's ctrlrange, or the action "
+                   "is the ctrl itself",
+           .choices = {"normalized", "ctrlrange"}});
 }
 
 void ControllerConfig::Validate() const {
@@ -79,7 +90,8 @@ std::unique_ptr<Controller> MakeController(const ControllerConfig& config, const
   config.Validate();
   if (config.type == "ee_delta") return MakeEeDelta(config, model);
   if (config.type == "joint_position") return MakeJointPosition(config, model);
-  std::vector<std::string> known = {"ee_delta", "joint_position"};
+  if (config.type == "actuators") return MakeActuators(config, model);
+  std::vector<std::string> known = {"ee_delta", "joint_position", "actuators"};
   throw UserError(UnknownName("controller type", config.type, known));
 }
 

@@ -11,7 +11,7 @@
 #include "simscale/common/error.h"
 #include "simscale/common/rng.h"
 #include "simscale/sim/arm.h"
-#include "simscale/sim/scene.h"
+#include "simscale/sim/test_scene.h"
 
 namespace simscale::sim {
 namespace {
@@ -24,11 +24,7 @@ constexpr int kSubsteps = 10;  // a control step of 50 ms
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 const Model& TestModel() {
-  static const Model model = [] {
-    SceneConfig config;
-    config.meshes = "none";
-    return BuildScene(config);
-  }();
+  static const Model model = [] { return BuildScene(PandaScene()); }();
   return model;
 }
 
@@ -41,10 +37,11 @@ class Rig {
     scratch_.resize(static_cast<size_t>(controller_->scratch_dim()));
     mj_resetDataKeyframe(model_.get(), data_.get(), 0);
     mj_forward(model_.get(), data_.get());
-    controller_->Reset(data_.get(), state_);
+    controller_->Reset(model_.get(), data_.get(), state_);
   }
   void Step(const std::vector<float>& action) {
-    controller_->Apply(data_.get(), action, state_, scratch_);
+    const std::vector<double> as_doubles(action.begin(), action.end());
+    controller_->Apply(model_.get(), data_.get(), as_doubles, state_, scratch_);
     for (int i = 0; i < kSubsteps; ++i) mj_step(model_.get(), data_.get());
     mj_kinematics(model_.get(), data_.get());
     for (int i = 0; i < 7; ++i) {

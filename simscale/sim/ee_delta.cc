@@ -72,14 +72,14 @@ class EeDelta final : public Controller {
     if (config.yaw) names_.emplace_back("dyaw");
     if (gripper_.present()) names_.emplace_back("gripper");
     Data home(model);
-    if (model->nkey > 0) mj_resetDataKeyframe(model.get(), home.get(), 0);
+    ResetToStart(model.get(), home.get());
     arm_.ReadQpos(home.get(), posture_);
   }
   const std::vector<std::string>& action_names() const override { return names_; }
   int state_dim() const override { return 4 + arm_.num_joints(); }
   int scratch_dim() const override { return 0; }
 
-  void Reset(mjData* data, std::span<double> state) const override {
+  void Reset(const mjModel* /*model*/, mjData* data, std::span<double> state) const override {
     Joints q{};
     arm_.ReadQpos(data, q);
     Arm::Pose pose;
@@ -91,8 +91,8 @@ class EeDelta final : public Controller {
     gripper_.Reset(data);
   }
 
-  void Apply(mjData* data, std::span<const float> action, std::span<double> state,
-             std::span<double> /*scratch*/) const override {
+  void Apply(const mjModel* /*model*/, mjData* data, std::span<const double> action,
+             std::span<double> state, std::span<double> /*scratch*/) const override {
     Joints measured{}, q{};
     arm_.ReadQpos(data, measured);
     Arm::Pose pose;
@@ -113,7 +113,7 @@ class EeDelta final : public Controller {
   }
   static double YawOf(const Mat3& rot) { return std::atan2(rot[3], rot[0]); }
 
-  void MoveTarget(std::span<const float> action, const Arm::Pose& measured,
+  void MoveTarget(std::span<const double> action, const Arm::Pose& measured,
                   std::span<double> state) const {
     bool finite = std::isfinite(measured.pos[0] + measured.pos[1] + measured.pos[2]);
     double distance2 = 0;

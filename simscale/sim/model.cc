@@ -22,11 +22,17 @@ namespace {
   throw Error("MuJoCo: " + text);
 }
 
+thread_local std::vector<std::string>* captured_warnings = nullptr;
+
 // MuJoCo warns each time; one message of a kind is enough. The kind is the text before its numbers.
 void OnMujocoWarning(const char* message) {
   static std::mutex mutex;
   static std::set<std::string> seen;
   std::string text = message;
+  if (captured_warnings != nullptr) {
+    captured_warnings->push_back(Trim(text));
+    return;
+  }
   std::string kind = text.substr(0, text.find_first_of("0123456789"));
   {
     std::lock_guard lock(mutex);
@@ -39,6 +45,41 @@ std::string HashOf(const mjModel* model) {
   std::vector<char> bytes(static_cast<size_t>(mj_sizeModel(model)));
   mj_saveModel(model, nullptr, bytes.data(), static_cast<int>(bytes.size()));
   return Sha256Hex(std::string_view(bytes.data(), bytes.size()));
+}
+
+int CountOf(const mjModel* model, mjtObj type) {
+  switch (type) {
+    case mjOBJ_BODY:
+      return static_cast<int>(model->nbody);
+    case mjOBJ_JOINT:
+      return static_cast<int>(model->njnt);
+    case mjOBJ_GEOM:
+      return static_cast<int>(model->ngeom);
+    case mjOBJ_SITE:
+      return static_cast<int>(model->nsite);
+    case mjOBJ_CAMERA:
+      return static_cast<int>(model->ncam);
+    case mjOBJ_LIGHT:
+      return static_cast<int>(model->nlight);
+    case mjOBJ_MATERIAL:
+      return static_cast<int>(model->nmat);
+    case mjOBJ_TEXTURE:
+      return static_cast<int>(model->ntex);
+    case mjOBJ_MESH:
+      return static_cast<int>(model->nmesh);
+    case mjOBJ_TENDON:
+      return static_cast<int>(model->ntendon);
+    case mjOBJ_EQUALITY:
+      return static_cast<int>(model->neq);
+    case mjOBJ_ACTUATOR:
+      return static_cast<int>(model->nu);
+    case mjOBJ_SENSOR:
+      return static_cast<int>(model->nsensor);
+    case mjOBJ_KEY:
+      return static_cast<int>(model->nkey);
+    default:
+      return 0;
+  }
 }
 
 const char* TypeName(mjtObj type) {
@@ -56,6 +97,9 @@ void InstallMujocoHandlers() {
   });
 }
 
+CapturedWarnings::CapturedWarnings() { captured_warnings = &messages_; }
+CapturedWarnings::~CapturedWarnings() { captured_warnings = nullptr; }
+
 Model::Model(mjModel* model) {
   InstallMujocoHandlers();
   if (model == nullptr) ThrowUser("the MuJoCo model is null: it was not compiled or loaded");
@@ -69,7 +113,8 @@ int Model::Id(mjtObj type, const std::string& name) const {
   int id = mj_name2id(get(), type, name.c_str());
   if (id >= 0) return id;
   std::vector<std::string> known;
-  for (int i = 0; const char* other = mj_id2name(get(), type, i); ++i) known.emplace_back(other);
+  for (int i = 0; i < CountOf(get(), type); ++i)
+    if (const char* other = mj_id2name(get(), type, i)) known.emplace_back(other);
   throw UserError(UnknownName(Cat(TypeName(type), " of the model"), name, known));
 }
 
@@ -81,37 +126,39 @@ int Model::JointDofAddress(const std::string& joint) const {
   return get()->jnt_dofadr[Id(mjOBJ_JOINT, joint)];
 }
 
-Data::Data(const Model& model) : data_(mj_makeData(model.get()), mj_deleteData) {
+Data::Data(const mjModel* model) : data_(mj_makeData(model), mj_deleteData) {
   if (!data_) ThrowIo("MuJoCo could not allocate a simulation state (out of memory?)");
 }
 
-int StateSize(const Model& model) {
-  return static_cast<int>(mj_stateSize(model.get(), mjSTATE_INTEGRATION));
+int StateSize(const mjModel* model) {
+  return static_cast<int>(mj_stateSize(model, mjSTATE_INTEGRATION));
 }
 
 namespace {
-void CheckStateSize(const Model& model, size_t size) {
+void CheckStateSize(const mjModel* model, size_t size) {
   if (size != static_cast<size_t>(StateSize(model)))
     throw ShapeError(
         Cat("a physics state of this model has ", StateSize(model), " numbers, got ", size));
 }
 }  // namespace
 
-void GetState(const Model& model, const Data& data, std::span<double> state) {
+void GetState(const mjModel* model, const mjData* data, std::span<double> state) {
   CheckStateSize(model, state.size());
-  mj_getState(model.get(), data.get(), state.data(), mjSTATE_INTEGRATION);
+  mj_getState(model, data, state.data(), mjSTATE_INTEGRATION);
 }
 
-void SetState(const Model& model, Data& data, std::span<const double> state) {
+void SetState(const mjModel* model, mjData* data, std::span<const double> state, Refresh refresh) {
   CheckStateSize(model, state.size());
-  mj_setState(model.get(), data.get(), state.data(), mjSTATE_INTEGRATION);
-  // Positions, velocities and contacts as mj_step1 leaves them; it writes nothing that belongs to
-  // the integration state, so the warm start that was just set stays as it is.
-  mj_step1(model.get(), data.get());
+  mj_setState(model, data, state.data(), mjSTATE_INTEGRATION);
+  // Neither writes anything that belongs to the integration state, so the warm start that was just
+  // set stays as it is.
+  if (refresh == Refresh::kForward)
+    mj_forward(model, data);
+  else
+    mj_step1(model, data);
 }
 
-bool IsFinite(const Model& model, const Data& data, std::string* what) {
-  const mjModel* m = model.get();
+bool IsFinite(const mjModel* m, const mjData* data, std::string* what) {
   auto bad = [](double x) { return !(std::abs(x) < mjMAXVAL); };
   auto report = [&](const char* array, int index, int joint, double value) {
     if (what != nullptr) {
@@ -131,6 +178,12 @@ bool IsFinite(const Model& model, const Data& data, std::string* what) {
     if (bad(data->qacc[i])) return report("qacc", i, m->dof_jntid[i], data->qacc[i]);
   }
   return true;
+}
+
+int StartKeyframe(const mjModel* model) { return mj_name2id(model, mjOBJ_KEY, "home"); }
+
+void ResetToStart(const mjModel* model, mjData* data) {
+  ResetToStart(model, data, StartKeyframe(model));
 }
 
 }  // namespace simscale::sim

@@ -10,7 +10,7 @@
 
 #include "simscale/common/error.h"
 #include "simscale/sim/controller.h"
-#include "simscale/sim/scene.h"
+#include "simscale/sim/test_scene.h"
 
 namespace simscale::sim {
 namespace {
@@ -20,8 +20,7 @@ using ::testing::HasSubstr;
 
 const Model& TestModel() {
   static const Model model = [] {
-    SceneConfig config;
-    config.meshes = "none";
+    SceneConfig config = PandaScene();
     config.objects.push_back({.name = "cube"});
     return BuildScene(config);
   }();
@@ -79,8 +78,7 @@ TEST(ModelTest, IdsByName) {
 }
 
 TEST(ModelTest, HashFollowsContent) {
-  SceneConfig config;
-  config.meshes = "none";
+  SceneConfig config = PandaScene();
   std::string first = BuildScene(config).hash();
   EXPECT_EQ(first.size(), 64U);
   EXPECT_EQ(BuildScene(config).hash(), first);

@@ -9,12 +9,14 @@
 
 namespace simscale::sim {
 
-/// The frame of a scene: z up, the robot's base at the origin on the table top (z = 0), x forward.
-/// Names in the compiled model: the robot's own ("joint1".."joint7", site "ee", ...), body "table",
-/// a body and geom per object and marker and, for a free object, the joint "<name>_joint".
+/// The frame of a scene: z up, the robot's base at the origin, x forward; a table's top, or else
+/// the floor, at z = 0. Names in the compiled model: the robot's own ("joint1".."joint7", site
+/// "ee",
+/// ...), body "table", a body per object and marker, a geom of the same name if it is one shape
+/// and, for a free object, the joint "<name>_joint".
 
 struct TableConfig {
-  bool enabled = true;
+  bool enabled = false;
   std::vector<double> size = {1.0, 1.4, 0.04};  ///< m, full lengths
   std::vector<double> pos = {0.35, 0.0, 0.0};   ///< m, centre of the table top
   std::vector<double> rgba = {0.78, 0.66, 0.52, 1.0};
@@ -24,10 +26,13 @@ struct TableConfig {
 
 struct ObjectConfig {
   std::string name;
-  std::string shape = "box";  ///< box, sphere or cylinder
-  std::vector<double> size = {0.04, 0.04,
-                              0.04};  ///< m, full lengths: x y z; diameter; diameter, height
-  double mass = 0.05;                 ///< kg
+  std::string mjcf = "";      ///< or what stands in this file, in place of the seven fields below
+  std::string shape = "box";  ///< box, sphere, cylinder, capsule, ellipsoid or mesh
+  std::string mesh = "";      ///< the file of shape mesh
+  /// m, full lengths: box and ellipsoid x y z; sphere diameter; cylinder and capsule diameter,
+  /// height over all; mesh: factors of the file's lengths x y z.
+  std::vector<double> size = {0.04, 0.04, 0.04};
+  double mass = 0.05;                          ///< kg
   std::vector<double> pos = {0.5, 0.0, 0.02};  ///< m, of the centre
   std::vector<double> quat = {1, 0, 0, 0};
   std::vector<double> rgba = {0.85, 0.2, 0.15, 1.0};
@@ -41,10 +46,23 @@ struct ObjectConfig {
 /// in mjData::mocap_pos (index: model->body_mocapid[body]).
 struct MarkerConfig {
   std::string name;
-  std::string shape = "sphere";       ///< box, sphere or cylinder
+  std::string shape = "sphere";       ///< box, sphere, cylinder, capsule or ellipsoid
   std::vector<double> size = {0.04};  ///< m, as for objects
   std::vector<double> pos = {0.5, 0, 0};
   std::vector<double> rgba = {0.2, 0.75, 0.3, 0.5};
+  void Describe(config::Fields& f);
+  void Validate() const;
+};
+
+/// A second MJCF that the robot carries, such as a gripper: the one body at the top of its file.
+struct AttachmentConfig {
+  std::string name;
+  std::string mjcf;       ///< as `robot`
+  std::string site = "";  ///< of the robot or of an earlier attachment: where its origin goes
+  std::string body = "";  ///< or this body, at pos and quat
+  std::vector<double> pos = {0, 0, 0};
+  std::vector<double> quat = {1, 0, 0, 0};
+  bool prefix = true;  ///< "<name>/" before all its names; else they stay and must not clash
   void Describe(config::Fields& f);
   void Validate() const;
 };
@@ -71,34 +89,41 @@ struct LightConfig {
 };
 
 struct SceneConfig {
-  std::string robot = "panda";      ///< a robot of ours, or a path to an MJCF file
+  std::string robot = "panda";      ///< as FindRobot takes it
   std::string meshes = "prepared";  ///< prepared (10 % of the triangles), full, or none
-  /// Joint positions at reset: first the arm's joints, then the fingers'.
-  std::vector<double> home_qpos = {0.0, -0.1876, 0.0, -2.4027, 0.0, 2.2151, 0.7854, 0.04, 0.04};
-  double timestep = 0.005;  ///< s, of one mj_step
-  std::string integrator = "implicitfast";
-  std::string solver = "newton";
-  std::string cone = "pyramidal";
-  int iterations = 20;     ///< the solver's most iterations
-  int ls_iterations = 20;  ///< the line search's most iterations
+  /// Joint positions at reset, of the robot and its attachments in the model's order. Empty: those
+  /// of `keyframe`, else of the file's keyframe "home", else qpos0.
+  std::vector<double> home_qpos;
+  std::string keyframe = "";  ///< a keyframe of the robot's file to start from
+  // Zero and empty: as the MJCF has it.
+  double timestep = 0;          ///< s, of one mj_step
+  std::string integrator = "";  ///< euler, rk4, implicit or implicitfast
+  std::string solver = "";      ///< pgs, cg or newton
+  std::string cone = "";        ///< pyramidal or elliptic
+  int iterations = 0;           ///< the solver's most iterations
+  int ls_iterations = 0;        ///< the line search's most iterations
+  int userdata = 0;      ///< numbers of mjData.userdata at least, for the reset term `command`
+  bool backdrop = true;  ///< floor and sky, where the MJCF has none of its own
   TableConfig table;
+  std::vector<AttachmentConfig> attachments;
   std::vector<ObjectConfig> objects;
   std::vector<MarkerConfig> markers;
-  std::vector<CameraConfig> cameras = DefaultCameras();  ///< overhead, front, wrist
-  std::vector<LightConfig> lights = DefaultLights();
+  std::vector<CameraConfig> cameras;
+  std::vector<LightConfig> lights;
+  /// Not a field of the file: paths that do not exist from the working folder are tried below it.
+  std::filesystem::path base_dir;
 
-  static std::vector<CameraConfig> DefaultCameras();
-  static std::vector<LightConfig> DefaultLights();
   void Describe(config::Fields& f);
   void Validate() const;
 };
 
-/// The robots of ours, by the names that `robot:` takes.
-std::vector<std::string> RobotNames();
-
-/// Composes and compiles the scene. The home pose is its keyframe "home" (index 0).
+/// Composes and compiles the scene. What it starts from is its keyframe "home" (StartKeyframe), if
+/// home_qpos, `keyframe` or the robot's file gives one. With nothing added and no option set, the
+/// model is bit for bit what mj_loadXML makes of the file (but for autoreset, which Model turns
+/// off).
 /// Throws UserError in one line: an unknown robot, a missing file, MJCF that does not compile (with
-/// the file and MuJoCo's message), a name used twice, a camera's body that does not exist.
+/// the file and MuJoCo's message) or has numbers that are not finite, a name used twice, a camera's
+/// body that does not exist.
 Model BuildScene(const SceneConfig& config);
 
 }  // namespace simscale::sim

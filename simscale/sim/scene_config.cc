@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -20,11 +21,10 @@ config::FieldInfo Friction() {
           .min = 0,
           .size = 3};
 }
-config::FieldInfo Shape() {
-  return {.help = "geometric shape", .choices = {"box", "sphere", "cylinder"}};
-}
 config::FieldInfo Size() {
-  return {.help = "full lengths: box x, y, z; sphere diameter; cylinder diameter, height",
+  return {.help =
+              "full lengths: box, ellipsoid x, y, z; sphere diameter; cylinder, capsule "
+              "diameter, height; mesh: factors of the file's",
           .unit = "m",
           .min = 1e-4,
           .max = kMaxLength};
@@ -38,10 +38,21 @@ void CheckName(std::string_view what, const std::string& name) {
 
 void CheckSize(std::string_view what, const std::string& name, const std::string& shape,
                const std::vector<double>& size) {
-  size_t want = shape == "box" ? 3 : shape == "sphere" ? 1 : 2;
+  size_t want = shape == "sphere" ? 1 : shape == "cylinder" || shape == "capsule" ? 2 : 3;
   if (size.size() != want)
     ThrowUser(what, " '", name, "': size of a ", shape, " has ", want,
               want == 1 ? " number" : " numbers", ", got ", size.size());
+  if (shape == "capsule" && !(size[1] > size[0]))
+    ThrowUser(what, " '", name, "': a capsule's height, caps and all, must exceed its diameter ",
+              size[0], ", got ", size[1]);
+}
+
+void CheckChoice(std::string_view key, const std::string& value,
+                 const std::vector<std::string>& choices) {
+  if (value.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+  const std::string nearest = NearestName(value, choices);
+  ThrowUser(key, " must be one of ", Join(choices, ", "), ", or empty for the MJCF's, got '", value,
+            "'", nearest.empty() ? "" : ". Did you mean '" + nearest + "'?");
 }
 
 void CheckDirection(std::string_view what, const std::string& name, const std::vector<double>& v) {
@@ -67,7 +78,13 @@ void TableConfig::Describe(config::Fields& f) {
 
 void ObjectConfig::Describe(config::Fields& f) {
   f.Field("name", name, {.help = "name of the body and its geom; its joint is <name>_joint"});
-  f.Field("shape", shape, Shape());
+  f.Field("mjcf", mjcf,
+          {.help = "an MJCF file whose one top body the object is (as `robot`), in place of shape, "
+                   "mesh, size, mass, rgba and friction; other names get <name>/ before them"});
+  f.Field("shape", shape,
+          {.help = "geometric shape",
+           .choices = {"box", "sphere", "cylinder", "capsule", "ellipsoid", "mesh"}});
+  f.Field("mesh", mesh, {.help = "file of shape mesh: .obj, .stl or .msh"});
   f.Field("size", size, Size());
   f.Field("mass", mass, {.help = "mass", .unit = "kg", .min = 1e-6, .max = 1e4});
   f.Field("pos", pos, Position("centre before any reset"));
@@ -79,13 +96,20 @@ void ObjectConfig::Describe(config::Fields& f) {
 
 void ObjectConfig::Validate() const {
   CheckName("an object", name);
-  CheckSize("object", name, shape, size);
+  if (mjcf.empty()) CheckSize("object", name, shape, size);
+  if (mjcf.empty() && (shape == "mesh") != !mesh.empty())
+    ThrowUser("object '", name, "': shape mesh and mesh: FILE go together, got shape ", shape,
+              mesh.empty() ? " without a file" : " with a file");
+  if (!mjcf.empty() && !mesh.empty())
+    ThrowUser("object '", name, "' has both mjcf and mesh: leave one out");
   CheckDirection("object", name, quat);
 }
 
 void MarkerConfig::Describe(config::Fields& f) {
   f.Field("name", name, {.help = "name of the mocap body and its geom"});
-  f.Field("shape", shape, Shape());
+  f.Field("shape", shape,
+          {.help = "geometric shape",
+           .choices = {"box", "sphere", "cylinder", "capsule", "ellipsoid"}});
   f.Field("size", size, Size());
   f.Field("pos", pos, Position("centre before any reset"));
   f.Field("rgba", rgba, Rgba("colour"));
@@ -94,6 +118,25 @@ void MarkerConfig::Describe(config::Fields& f) {
 void MarkerConfig::Validate() const {
   CheckName("a marker", name);
   CheckSize("marker", name, shape, size);
+}
+
+void AttachmentConfig::Describe(config::Fields& f) {
+  f.Field("name", name, {.help = "what messages call it, and the prefix of its names"});
+  f.Field("mjcf", mjcf, {.help = "its MJCF file (as `robot`), with one body at the top"});
+  f.Field("site", site, {.help = "site of the robot that its origin goes to"});
+  f.Field("body", body, {.help = "or the body that carries it, at pos and quat"});
+  f.Field("pos", pos, Position("place in the body's frame"));
+  f.Field("quat", quat, {.help = "orientation w, x, y, z in the body's frame", .size = 4});
+  f.Field("prefix", prefix, {.help = "puts <name>/ before all its names"});
+}
+
+void AttachmentConfig::Validate() const {
+  CheckName("an attachment", name);
+  if (mjcf.empty()) ThrowUser("attachment '", name, "' needs a file: set mjcf:");
+  if (site.empty() == body.empty())
+    ThrowUser("attachment '", name, "' needs either a site or a body to go to, got ",
+              site.empty() ? "neither" : "both");
+  CheckDirection("attachment", name, quat);
 }
 
 void CameraConfig::Describe(config::Fields& f) {
@@ -134,25 +177,36 @@ void LightConfig::Describe(config::Fields& f) {
 }
 
 void SceneConfig::Describe(config::Fields& f) {
-  f.Field("robot", robot, {.help = "a robot of ours (panda) or the path of an MJCF file"});
+  f.Field(
+      "robot", robot,
+      {.help = "a robot of ours (panda), the path of an MJCF file, wheel:<path in site-packages> "
+               "or menagerie:<name>"});
   f.Field("meshes", meshes,
           {.help = "the robot's visual meshes: decimated, all triangles, or none",
            .choices = {"prepared", "full", "none"}});
-  f.Field(
-      "home_qpos", home_qpos,
-      {.help = "the robot's joint positions at reset; empty: the MJCF's own", .unit = "rad or m"});
+  f.Field("home_qpos", home_qpos,
+          {.help = "joint positions at reset of the robot and its attachments; empty: those of "
+                   "keyframe, else of the MJCF's keyframe home, else its qpos0",
+           .unit = "rad or m"});
+  f.Field("keyframe", keyframe, {.help = "a keyframe of the MJCF to start from"});
   f.Field("timestep", timestep,
-          {.help = "of one physics step", .unit = "s", .min = 1e-5, .max = 0.1});
+          {.help = "of one physics step; 0: the MJCF's", .unit = "s", .min = 0, .max = 0.1});
   f.Field("integrator", integrator,
-          {.help = "MuJoCo's integrator", .choices = {"euler", "rk4", "implicit", "implicitfast"}});
-  f.Field("solver", solver,
-          {.help = "MuJoCo's constraint solver", .choices = {"pgs", "cg", "newton"}});
-  f.Field("cone", cone, {.help = "friction cone", .choices = {"pyramidal", "elliptic"}});
+          {.help = "euler, rk4, implicit or implicitfast; empty: the MJCF's"});
+  f.Field("solver", solver, {.help = "pgs, cg or newton; empty: the MJCF's"});
+  f.Field("cone", cone, {.help = "friction cone: pyramidal or elliptic; empty: the MJCF's"});
   f.Field("iterations", iterations,
-          {.help = "most solver iterations a step", .min = 1, .max = 10000});
+          {.help = "most solver iterations a step; 0: the MJCF's", .min = 0, .max = 10000});
   f.Field("ls_iterations", ls_iterations,
-          {.help = "most line search iterations", .min = 1, .max = 10000});
+          {.help = "most line search iterations; 0: the MJCF's", .min = 0, .max = 10000});
+  f.Field(
+      "userdata", userdata,
+      {.help = "how many commands (mjData.userdata) the state holds, for the reset term command",
+       .min = 0,
+       .max = 1000});
+  f.Field("backdrop", backdrop, {.help = "floor and sky, where the MJCF has none"});
   f.Struct("table", table, "the table");
+  f.StructList("attachments", attachments, "what the robot carries, such as a gripper");
   f.StructList("objects", objects, "things to touch");
   f.StructList("markers", markers, "things to see only, such as goals");
   f.StructList("cameras", cameras, "named cameras");
@@ -160,6 +214,14 @@ void SceneConfig::Describe(config::Fields& f) {
 }
 
 void SceneConfig::Validate() const {
+  if (timestep > 0 && timestep < 1e-5)
+    ThrowUser("timestep must be at least 1e-05 s, or 0 for the MJCF's, got ", timestep);
+  CheckChoice("integrator", integrator, {"euler", "rk4", "implicit", "implicitfast"});
+  CheckChoice("solver", solver, {"pgs", "cg", "newton"});
+  CheckChoice("cone", cone, {"pyramidal", "elliptic"});
+  if (!home_qpos.empty() && !keyframe.empty())
+    ThrowUser("keyframe and home_qpos both say where to start, got ", keyframe, " and ",
+              home_qpos.size(), " numbers: leave one out");
   std::set<std::string> names = {"world", "floor"};
   if (table.enabled) names.insert("table");
   auto unique = [&](const std::string& name) {
@@ -169,34 +231,14 @@ void SceneConfig::Validate() const {
   };
   for (const ObjectConfig& object : objects) unique(object.name);
   for (const MarkerConfig& marker : markers) unique(marker.name);
+  std::set<std::string> attached;
+  for (const AttachmentConfig& attachment : attachments)
+    if (!attached.insert(attachment.name).second)
+      ThrowUser("scene: two attachments are named '", attachment.name, "'");
   std::set<std::string> camera_names;
   for (const CameraConfig& camera : cameras)
     if (!camera_names.insert(camera.name).second)
       ThrowUser("scene: two cameras are named '", camera.name, "'");
-}
-
-std::vector<CameraConfig> SceneConfig::DefaultCameras() {
-  CameraConfig overhead{
-      .name = "overhead", .pos = {0.45, 0, 1.25}, .xyaxes = {0, -1, 0, 1, 0, 0}, .fovy = 42};
-  CameraConfig front{
-      .name = "front", .pos = {1.55, 0, 0.78}, .target = {0.36, 0, 0.26}, .fovy = 42};
-  // Before the hand, looking down past the pads to the place that they are about to touch.
-  CameraConfig wrist{
-      .name = "wrist", .body = "hand", .pos = {0.1, 0, 0.0}, .target = {0.03, 0, 0.14}, .fovy = 70};
-  return {overhead, front, wrist};
-}
-
-std::vector<LightConfig> SceneConfig::DefaultLights() {
-  return {{.name = "key",
-           .pos = {1.0, -0.9, 2.2},
-           .target = {0.35, 0, 0.1},
-           .brightness = 0.45,
-           .shadow = true},
-          {.name = "fill",
-           .pos = {0.2, 1.4, 1.8},
-           .target = {0.35, 0, 0.2},
-           .brightness = 0.25,
-           .shadow = false}};
 }
 
 }  // namespace simscale::sim

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "simscale/common/error.h"
+#include "simscale/sim/test_scene.h"
 
 namespace simscale::sim {
 namespace {
@@ -17,11 +18,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-SceneConfig Plain() {
-  SceneConfig config;
-  config.meshes = "none";
-  return config;
-}
+SceneConfig Plain() { return PandaScene(); }
 
 std::string MessageOf(const SceneConfig& config) {
   try {
@@ -82,10 +79,11 @@ TEST(SceneTest, HomeKeyframeIsAtRest) {
   Model model = BuildScene(config);
   Data data(model);
   mj_resetDataKeyframe(model.get(), data.get(), 0);
-  for (size_t i = 0; i < config.home_qpos.size(); ++i)
-    EXPECT_EQ(data->qpos[i], config.home_qpos[i]);
+  EXPECT_EQ(StartKeyframe(model.get()), 0);
+  const std::vector<double> home = {0, -0.1876, 0, -2.4027, 0, 2.2151, 0.7854, 0.04, 0.04};
+  for (size_t i = 0; i < home.size(); ++i) EXPECT_EQ(data->qpos[i], home[i]);
   EXPECT_EQ(data->qpos[9], 0.5);  // the cube's own place
-  EXPECT_EQ(data->ctrl[3], config.home_qpos[3]);
+  EXPECT_EQ(data->ctrl[3], home[3]);
   EXPECT_NEAR(data->ctrl[7], 0.04, 1e-12);
   mj_forward(model.get(), data.get());
   int site = model.Id(mjOBJ_SITE, "ee");
@@ -187,7 +185,6 @@ TEST_F(MjcfFile, BadXml) {
 
 TEST_F(MjcfFile, DoesNotCompile) {
   SceneConfig config = Plain();
-  config.home_qpos = {};
   config.robot = Write(
       "<mujoco><worldbody><body name='arm'><joint/><geom size='0.1'/></body></worldbody>"
       "<actuator><motor joint='missing'/></actuator></mujoco>");
@@ -199,7 +196,6 @@ TEST_F(MjcfFile, DoesNotCompile) {
 TEST_F(MjcfFile, MissingMeshFile) {
   SceneConfig config = Plain();
   config.meshes = "prepared";
-  config.home_qpos = {};
   config.cameras = {};
   config.robot = Write(
       "<mujoco><asset><mesh name='m' file='gone.obj'/></asset><worldbody><body><geom type='mesh' "
@@ -210,7 +206,6 @@ TEST_F(MjcfFile, MissingMeshFile) {
 
 TEST_F(MjcfFile, ARobotOfTheUsersOwn) {
   SceneConfig config = Plain();
-  config.home_qpos = {};
   config.cameras = {{.name = "tip", .body = "arm", .pos = {0, 0, 0}, .target = {1, 0, 0}}};
   config.objects = {{.name = "cube"}};
   config.robot = Write(
@@ -230,7 +225,7 @@ TEST(SceneErrorTest, HomeThatDoesNotFit) {
   EXPECT_THAT(MessageOf(config),
               AllOf(HasSubstr("scene.home_qpos must have 9 numbers"), HasSubstr("got 2")));
   config = Plain();
-  config.home_qpos[3] = 0.5;
+  config.home_qpos = {0, 0, 0, 0.5, 0, 2, 0, 0, 0};
   EXPECT_THAT(MessageOf(config),
               AllOf(HasSubstr("home_qpos[3]"), HasSubstr("joint4"), HasSubstr("got 0.5")));
 }

@@ -71,7 +71,7 @@ Digest Play(const std::string& task_name, int num_envs, int threads, uint64_t ep
   const auto task = SharedTask(task_name);
   BatchedEnv env(task, {.num_envs = num_envs, .num_threads = threads});
   const auto agent =
-      random ? MakeRandomAgent(num_envs, env.action_dim())
+      random ? MakeRandomAgent(num_envs, task->controller())
              : tasks::MakeExpert(*task, num_envs, tasks::DefaultDatagenNoise(task_name));
   Digest digest;
   uint64_t next = 0;

@@ -57,7 +57,7 @@ TEST(Experts, DoingNothingFails) {
   const auto task = MakeTask(LoadTaskConfig("pick_place"));
   const auto zero = env::MakeZeroAgent(task->action_dim());
   EXPECT_EQ(Play(task, *zero, 0, 8).successes, 0);
-  const auto random = env::MakeRandomAgent(8, task->action_dim());
+  const auto random = env::MakeRandomAgent(8, task->controller());
   EXPECT_EQ(Play(task, *random, 0, 8).successes, 0);
 }
 

@@ -5,7 +5,11 @@
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
+#include "simscale/env/expression.h"
+#include "simscale/env/randomization.h"
+#include "simscale/tasks/gymnasium_terms.h"
 #include "simscale/tasks/manipulation_terms.h"
+#include "simscale/tasks/presets.h"
 
 namespace simscale::tasks {
 namespace {
@@ -17,6 +21,7 @@ fs::path TaskFile(const std::string& name) {
 }
 
 env::TaskConfig Resolve(config::Node node, const std::vector<std::string>& overrides) {
+  ApplyPreset(node, overrides);
   for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
   env::TaskConfig task;
   config::Read(node, task);
@@ -37,9 +42,19 @@ std::vector<std::string> TaskNames() {
 }
 
 std::string GymnasiumId(const std::string& name) {
+  // A version of its own ("ant_v5") stays; ours begin at 0.
+  size_t stem = name.find_last_not_of("0123456789");
+  std::string version = "-v0";
+  if (stem != std::string::npos && stem > 1 && stem + 1 < name.size() && name[stem] == 'v' &&
+      name[stem - 1] == '_') {
+    version = "-" + name.substr(stem);
+    stem -= 2;
+  } else {
+    stem = name.size() - 1;
+  }
   std::string id = "SimScale/";
   bool upper = true;
-  for (char c : name) {
+  for (char c : name.substr(0, stem + 1)) {
     if (c == '_') {
       upper = true;
     } else {
@@ -47,7 +62,7 @@ std::string GymnasiumId(const std::string& name) {
       upper = false;
     }
   }
-  return id + "-v0";
+  return id + version;
 }
 
 std::string CanonicalTaskName(const std::string& name) {
@@ -62,7 +77,10 @@ std::string CanonicalTaskName(const std::string& name) {
 
 env::TermLibrary AllTerms() {
   env::TermLibrary library = env::CoreTerms();
+  library.randomization = env::RandomizationTerms();
   AddManipulationTerms(library);
+  AddGymnasiumTerms(library);
+  env::AddExpressionTerms(library);  // last: an expression may name any of the observation terms
   return library;
 }
 

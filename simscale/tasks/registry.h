@@ -15,16 +15,21 @@ std::vector<std::string> TaskNames();
 /// is. Throws UserError with the nearest name if there is no such task.
 std::string CanonicalTaskName(const std::string& name);
 
-/// "pick_place" -> "SimScale/PickPlace-v0".
+/// "pick_place" -> "SimScale/PickPlace-v0", "ant_v5" -> "SimScale/Ant-v5".
 std::string GymnasiumId(const std::string& name);
 
 /// Every term type a task may use: the core ones and those of the packaged tasks.
 env::TermLibrary AllTerms();
 
 /// Reads a packaged task or a task file, with its `defaults:` composed and `overrides`
-/// ("scene.timestep=0.002") applied. Throws UserError with file:line:column.
+/// ("scene.timestep=0.002") applied. "randomize=full" among them, or in the file, merges the preset
+/// of that name below the others: the task's own (`presets:`), else the packaged one. "none" takes
+/// out what a preset has put in. Throws UserError with file:line:column.
 env::TaskConfig LoadTaskConfig(const std::string& name_or_file,
                                const std::vector<std::string>& overrides = {});
+
+/// The names that randomize= takes for a task: none, its own presets, and the packaged ones.
+std::vector<std::string> PresetNames(const env::TaskConfig& config);
 
 /// From a resolved task as datasets and checkpoints carry it; `source` names it in errors.
 env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source,

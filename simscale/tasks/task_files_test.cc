@@ -28,7 +28,7 @@ TEST(TaskFiles, EveryPackagedTaskStepsAndResolves) {
   for (const std::string& name : TaskNames()) {
     const auto config = LoadTaskConfig(name);
     EXPECT_EQ(config.name, name);
-    EXPECT_FALSE(config.language.empty());
+    EXPECT_FALSE(config.description.empty());
     const auto task = MakeTask(config);
     env::BatchedEnv env(task, {.autoreset = env::AutoresetMode::kNextStep});
     const std::vector<float> zero(static_cast<size_t>(env.action_dim()));
@@ -37,12 +37,21 @@ TEST(TaskFiles, EveryPackagedTaskStepsAndResolves) {
     const auto again = MakeTask(ParseTaskConfig(task->ResolvedYaml(), "stored"));
     EXPECT_EQ(again->model().hash(), task->model().hash());
     EXPECT_EQ(again->ResolvedYaml(), task->ResolvedYaml());
-    EXPECT_THAT(task->TermTable(), HasSubstr("joint_velocities"));
+    for (const auto& entry : task->rewards()) {
+      EXPECT_THAT(task->TermTable(), HasSubstr(entry.name));
+    }
   }
 }
 
 TEST(TaskFiles, NamesAndGymnasiumIdsMeanTheSame) {
-  EXPECT_THAT(TaskNames(), ElementsAre("pick_place", "reach"));
+  EXPECT_THAT(
+      TaskNames(),
+      ElementsAre("ant_v5", "half_cheetah_v5", "hopper_v5", "humanoid_standup_v5", "humanoid_v5",
+                  "inverted_double_pendulum_v5", "inverted_pendulum_v5", "pick_place", "pusher_v5",
+                  "reach", "reacher_v5", "swimmer_v5", "walker2d_v5"));
+  EXPECT_EQ(GymnasiumId("ant_v5"), "SimScale/Ant-v5");
+  EXPECT_EQ(GymnasiumId("walker2d_v5"), "SimScale/Walker2d-v5");
+  EXPECT_EQ(CanonicalTaskName("SimScale/InvertedDoublePendulum-v5"), "inverted_double_pendulum_v5");
   EXPECT_EQ(CanonicalTaskName("SimScale/PickPlace-v0"), "pick_place");
   EXPECT_EQ(CanonicalTaskName("reach"), "reach");
   EXPECT_EQ(CanonicalTaskName("mine/task.yaml"), "mine/task.yaml");
