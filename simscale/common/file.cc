@@ -1,6 +1,8 @@
 #include "simscale/common/file.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -299,6 +301,20 @@ FolderLock::FolderLock(const fs::path& folder, std::string_view in_use)
 
 FolderLock::~FolderLock() { ::close(fd_); }
 
+fs::path OwnFile() {
+  std::error_code error;
+  const fs::path executable = fs::read_symlink("/proc/self/exe", error);
+  Dl_info where;
+  link_map* object = nullptr;
+  if (dladdr1(reinterpret_cast<void*>(&OwnFile), &where, reinterpret_cast<void**>(&object),
+              RTLD_DL_LINKMAP) == 0 ||
+      object == nullptr || object->l_name == nullptr || object->l_name[0] == '\0') {
+    return executable;  // only libraries have a name
+  }
+  const fs::path library = fs::canonical(object->l_name, error);
+  return error ? executable : library;
+}
+
 fs::path ShareDir() {
   std::error_code error;
   if (const char* given = std::getenv("SIMSCALE_SHARE_DIR"); given != nullptr && *given != '\0') {
@@ -307,10 +323,17 @@ fs::path ShareDir() {
             ": no such folder (SIMSCALE_SHARE_DIR names it as the one with SimScaleAI's "
             "tasks/, presets/ and meshes/)");
   }
-  const fs::path executable = fs::read_symlink("/proc/self/exe", error);
-  const fs::path share = executable.parent_path().parent_path() / "share" / "simscale";
-  if (fs::is_directory(share, error)) return share;
-  ThrowIo(share.string(),
+  const fs::path own = OwnFile();
+  std::vector<fs::path> places = {own.parent_path().parent_path() / "share" / "simscale"};
+  // A library: the Python module of an installed wheel, or the one of a build folder.
+  if (own != fs::read_symlink("/proc/self/exe", error)) {
+    places = {own.parent_path() / "share" / "simscale",
+              own.parent_path().parent_path().parent_path() / "share" / "simscale"};
+  }
+  for (const fs::path& place : places) {
+    if (fs::is_directory(place, error)) return place;
+  }
+  ThrowIo(places[0].string(),
           ": no such folder: SimScaleAI's tasks/, presets/ and meshes/ are not "
           "beside this program. Build the assets, or set SIMSCALE_SHARE_DIR to their folder.");
 }

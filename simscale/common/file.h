@@ -73,8 +73,12 @@ class Sha256 {
 };
 std::string Sha256Hex(std::string_view text);
 
+/// The file that this code is in: the executable, or a library such as the Python module.
+fs::path OwnFile();
+
 /// The folder with tasks/, presets/, mjcf/ and meshes/: $SIMSCALE_SHARE_DIR, else
-/// <folder of the executable>/../share/simscale. Throws IoError that says so if there is none.
+/// <folder of OwnFile>/../share/simscale; of a library <its folder>/share/simscale, too. Throws
+/// IoError that says so if there is none.
 fs::path ShareDir();
 
 }  // namespace simscale

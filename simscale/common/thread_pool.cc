@@ -1,5 +1,7 @@
 #include "simscale/common/thread_pool.h"
 
+#include <pthread.h>
+
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -45,6 +47,17 @@ uint32_t AwaitChange(const std::atomic<uint32_t>& word, uint32_t old, bool spin)
     word.wait(old, std::memory_order_acquire);
   }
   return value;
+}
+
+// How many forks lie between this process and the one that loaded us. A child has the pool's memory
+// but none of its threads.
+std::atomic<uint32_t> g_forks{0};
+
+uint32_t Forks() {
+  static const int installed =
+      pthread_atfork(nullptr, nullptr, [] { g_forks.fetch_add(1, std::memory_order_relaxed); });
+  if (installed != 0) throw Error("internal error: pthread_atfork failed");
+  return g_forks.load(std::memory_order_relaxed);
 }
 
 // The indices [begin, end) that a thread has still to run, in one word so that the owner (from the
@@ -96,9 +109,27 @@ struct ThreadPool::Impl {
   static constexpr uint32_t kOpen = uint32_t{1} << 31;
 
   explicit Impl(int num_threads)
-      : shares_(static_cast<size_t>(num_threads)), spin_(num_threads <= HardwareThreads()) {
+      : shares_(static_cast<size_t>(num_threads)),
+        spin_(num_threads <= HardwareThreads()),
+        forks_(Forks()) {
+    Start();
+  }
+  ~Impl() {
+    if (forks_ == Forks()) {
+      Stop();
+    } else {
+      LoseThreads();
+    }
+  }
+
+  void Start() {
+    const int num_threads = static_cast<int>(shares_.size());
     try {
-      for (int t = 1; t < num_threads; ++t) threads_.emplace_back([this, t] { Serve(t); });
+      for (int t = 1; t < num_threads; ++t) {
+        // Not what it reads when it gets to run: a loop may have been opened by then.
+        const uint32_t seen = loops_.load(std::memory_order_relaxed);
+        threads_.emplace_back([this, t, seen] { Serve(t, seen); });
+      }
     } catch (const std::system_error& error) {
       const size_t started = threads_.size() + 1;
       Stop();
@@ -106,7 +137,29 @@ struct ThreadPool::Impl {
               error.code().message(), ". Ask for fewer threads.");
     }
   }
-  ~Impl() { Stop(); }
+
+  // In a child: the handles mean threads of the parent, which can be neither joined nor detached
+  // here.
+  void LoseThreads() {
+    static auto* lost = new std::vector<std::thread>();
+    static std::mutex mutex;
+    const std::lock_guard lock(mutex);
+    for (std::thread& thread : threads_) lost->push_back(std::move(thread));
+    threads_.clear();
+  }
+
+  // In a child, before its first loop: threads of its own.
+  void Restart() {
+    if (busy_.load(std::memory_order_relaxed)) {
+      throw Error(
+          "this process was forked while another thread was at work here (in a step or a reset); "
+          "make a new environment in the child");
+    }
+    LoseThreads();
+    forks_ = Forks();
+    gate_.store(0, std::memory_order_relaxed);
+    Start();
+  }
 
   void Stop() {
     stopping_.store(true, std::memory_order_relaxed);
@@ -116,8 +169,7 @@ struct ThreadPool::Impl {
     threads_.clear();
   }
 
-  void Serve(int thread) {
-    uint32_t seen = 0;
+  void Serve(int thread, uint32_t seen) {
     for (;;) {
       seen = AwaitChange(loops_, seen, spin_);
       if (stopping_.load(std::memory_order_relaxed)) return;
@@ -166,6 +218,7 @@ struct ThreadPool::Impl {
 
   void Run(int n, const std::function<void(int, int)>& body) {
     SIMSCALE_CHECK(n >= 0);
+    if (forks_ != Forks()) Restart();
     const bool was_busy = busy_.exchange(true, std::memory_order_acquire);
     // Of a nested or second call; going on would hand out indices of two loops at once.
     if (was_busy) throw Error("internal error: ThreadPool::ParallelFor is already running");
@@ -206,6 +259,7 @@ struct ThreadPool::Impl {
   std::exception_ptr failure_;
   int failed_index_ = 0;
   std::atomic<bool> busy_{false}, stopping_{false};
+  uint32_t forks_;                              // Forks() of the process that the threads belong to
   alignas(64) std::atomic<uint32_t> loops_{0};  // idle threads wait for it to change
   alignas(64) std::atomic<uint32_t> gate_{0};   // kOpen, plus the number of threads at work
   std::vector<std::thread> threads_;

@@ -6,7 +6,8 @@
 namespace simscale {
 
 /// A fixed set of threads that runs index loops. The caller is thread 0 and works too, so
-/// num_threads = 1 starts no thread at all.
+/// num_threads = 1 starts no thread at all. In the child of a fork the first loop starts new
+/// threads; a child that was forked in the middle of a loop gets an Error that says so.
 class ThreadPool {
  public:
   /// num_threads >= 1. Throws UserError otherwise or past 4096.

@@ -4,14 +4,20 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -267,6 +273,62 @@ TEST_F(Cgroup, NoLimit) {
   EXPECT_EQ(CgroupCpuLimit("nonsense\n:\n", root_), std::nullopt);
   Put("cpu.max", "max 100000");
   EXPECT_EQ(CgroupCpuLimit("0::/\n", root_), std::nullopt);
+}
+
+// Runs `body` in a forked child and returns its exit status; 99 if it was still busy after 10 s.
+int InChild(const std::function<int()>& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    _exit(body());
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+}
+
+TEST(ThreadPool, StartsItsThreadsAnewInAForkedChild) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the thread sanitizer allows no threads after a fork";
+#endif
+  ThreadPool pool(4);
+  std::vector<int> hits(1000);
+  const auto count = [&hits](int i, int) { ++hits[static_cast<size_t>(i)]; };
+  pool.ParallelFor(1000, count);
+  const auto work_on = [&] {
+    for (int loop = 0; loop < 100; ++loop) pool.ParallelFor(1000, count);
+    // They are there in truth: a loop whose bodies wait for each other ends.
+    std::atomic<int> together{0};
+    pool.ParallelFor(4, [&together](int, int) {
+      together.fetch_add(1);
+      while (together.load() < 4) std::this_thread::yield();
+    });
+    return std::all_of(hits.begin(), hits.end(), [](int n) { return n == 101; }) ? 7 : 1;
+  };
+  EXPECT_EQ(InChild(work_on), 7);
+  EXPECT_EQ(InChild([&] { return InChild(work_on); }), 7);
+  // The parent's own are untouched, and a child may drop a pool without having used it.
+  pool.ParallelFor(1000, count);
+  EXPECT_THAT(hits, testing::Each(2));
+  auto dropped = std::make_unique<ThreadPool>(3);
+  EXPECT_EQ(InChild([&] { return dropped.reset(), 7; }), 7);
+}
+
+TEST(ThreadPool, RefusesToGoOnWithALoopThatAForkCutShort) {
+  ThreadPool pool(2);
+  int status = 0;
+  pool.ParallelFor(1, [&](int, int) {
+    status = InChild([&pool] {
+      try {
+        pool.ParallelFor(1, [](int, int) {});
+      } catch (const Error& error) {
+        return std::string(error.what()).find("make a new environment") != std::string::npos ? 7
+                                                                                             : 2;
+      }
+      return 1;
+    });
+  });
+  EXPECT_EQ(status, 7);
 }
 
 }  // namespace
