@@ -61,3 +61,16 @@ if [ "$preset" = release ] && [ -x "$build/bin/simscale" ]; then
     ln -sfn "$target" "$link"
   fi
 fi
+
+# .venv/bin/python imports the module that was built last as release, by a path that a moved tree keeps.
+if [ "$preset" = release ] && [ -d "$build/python/simscaleai" ]; then
+  read -r site path < <("$VENV_PYTHON" - "$build/python" <<'EOF'
+import os, sys, sysconfig
+site = sysconfig.get_path("purelib")
+print(site, os.path.join(os.path.relpath(os.path.dirname(sys.prefix), site), sys.argv[1]))
+EOF
+  )
+  if [ "$(cat "$site/simscaleai.pth" 2>/dev/null)" != "$path" ]; then
+    printf '%s\n' "$path" >"$site/simscaleai.pth"
+  fi
+fi

@@ -1,16 +1,22 @@
-"""Fixtures of the tests that run the built command from outside."""
+"""Fixtures of the tests that run the built command and import the built module from outside."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The module of this tree, here and in the processes that tests start, whatever .venv has.
+PYTHON_MODULES = str(ROOT / "build/release/python")
+sys.path.insert(0, PYTHON_MODULES)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [PYTHON_MODULES, os.environ.get("PYTHONPATH")]))
 
 Simscale = Callable[..., subprocess.CompletedProcess[str]]
 

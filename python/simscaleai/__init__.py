@@ -1,0 +1,28 @@
+"""SimScaleAI for Python: robot environments, policies and datasets on a native core.
+
+    import simscaleai
+    env = simscaleai.make_env("pick_place", render_mode="rgb_array")   # a gymnasium.Env
+    envs = gymnasium.make_vec("SimScale/PickPlace-v0", num_envs=64, num_threads=8)
+
+Gymnasium knows the ids as soon as this package is imported; "simscaleai:SimScale/PickPlace-v0" as the
+id imports it, in worker processes for example. (Gymnasium 1 looks for no plugins by itself.)
+"""
+
+from __future__ import annotations
+
+from simscaleai import _native
+from simscaleai._registration import list_envs, make_env, make_vec, register_envs
+from simscaleai.env import SimScaleEnv
+from simscaleai.vector import SimScaleVectorEnv
+
+__version__: str = _native.version
+__all__ = [
+    "SimScaleEnv",
+    "SimScaleVectorEnv",
+    "__version__",
+    "list_envs",
+    "make_env",
+    "make_vec",
+]
+
+register_envs()
