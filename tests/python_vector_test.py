@@ -20,11 +20,15 @@ RANDOMIZATION = {
     "mass": {"term": "body_mass", "params": {"bodies": ["cube"]}, "range": [0.5, 2.0]},
     "damping": {"term": "joint_damping", "params": {"joints": ["joint*"]}, "range": [0.8, 1.2]},
 }
+CURRICULUM = {"enabled": True, "window": 1, "step": 0.5}
+INFO = {"hand": {"term": "frame_position", "params": {"frame": "ee"}}}
+EASY = {"max_episode_steps": 9, "terminations": {"reached": {"params": {"distance": 0.3}}}}
 # Ends by itself and by time; dict and box; with info entries, with randomised numbers.
 TASKS = [
     ("hopper_v5", {"max_episode_steps": 30}),
-    ("reach", {"max_episode_steps": 9, "terminations": {"reached": {"params": {"distance": 0.3}}}}),
+    ("reach", EASY),
     ("pick_place", {"max_episode_steps": 6, "randomization": RANDOMIZATION}),
+    ("reach", {**EASY, "curriculum": CURRICULUM, "info": INFO}),
 ]
 
 
@@ -37,7 +41,7 @@ def actions_for(env, steps: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
-@pytest.mark.parametrize(("task", "overrides"), TASKS, ids=[task for task, _ in TASKS])
+@pytest.mark.parametrize(("task", "overrides"), TASKS, ids=["hopper", "reach", "randomized", "curriculum"])
 def test_equals_gymnasiums_own(task, overrides, mode):
     ours = SimScaleVectorEnv(task, N, num_threads=2, autoreset_mode=mode, **overrides)
     theirs = sync(task, mode, **overrides)
@@ -47,11 +51,12 @@ def test_equals_gymnasiums_own(task, overrides, mode):
     assert ours.action_space == theirs.action_space
     assert ours.metadata["autoreset_mode"] is mode
     assert_same(ours.reset(seed=3), theirs.reset(seed=3), "reset")
-    kinds = set()
+    kinds, levels = set(), set()
     for step, actions in enumerate(actions_for(ours, 80)):
         given = ours.step(actions)
         assert_same(given, theirs.step(actions), f"step {step}")
         ended = given[2] | given[3]
+        levels |= set(given[4].get("level", ()))
         if given[2].any():
             kinds.add("terminated")
         if given[3].any():
@@ -62,6 +67,7 @@ def test_equals_gymnasiums_own(task, overrides, mode):
             options = {"reset_mask": ended}
             assert_same(ours.reset(options=dict(options)), theirs.reset(options=dict(options)))
     wanted = {"pick_place": {"truncated"}, "reach": {"truncated", "terminated", "some"}}
+    assert levels >= ({0.5, 1.0} if "curriculum" in overrides else set())
     assert kinds >= wanted.get(task, {"terminated", "some"})
 
 
