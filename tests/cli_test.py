@@ -115,11 +115,7 @@ MISTAKES = {
     ),
     "unknown randomisation": (
         ["eval", "--policy", "zero", "--env-name", "reach", "--randomize", "lite"],
-        "unknown randomisation 'lite'",
-    ),
-    "randomisation": (
-        ["eval", "--policy", "zero", "--env-name", "reach", "--randomize", "light"],
-        "--randomize light is not in this version",
+        "unknown randomisation 'lite'. Known: full, light, none.",
     ),
     "cameras": (["datagen", "--cameras", "front"], "--cameras is not in this version"),
     "processes": (["train", "--nproc", 2], "--nproc is not in this version"),

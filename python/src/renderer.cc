@@ -23,15 +23,6 @@ void ClaimOpenGl() {
       "only");
 }
 
-render::Camera ChooseCamera(const mjModel* model, const std::string& name) {
-  if (!name.empty()) return render::Camera::Named(name);
-  const auto names = render::CameraNames(model);
-  if (std::find(names.begin(), names.end(), "front") != names.end()) {
-    return render::Camera::Named("front");
-  }
-  return render::Camera::Overview(model);
-}
-
 }  // namespace
 
 Renderer::Renderer(const Env& env, int width, int height, const std::string& camera)
@@ -42,7 +33,7 @@ Renderer::Renderer(const Env& env, int width, int height, const std::string& cam
   config.Validate();
   ClaimOpenGl();
   const mjModel* model = env_->task().model().get();
-  camera_ = ChooseCamera(model, camera);
+  camera_ = render::Camera::Choose(model, camera);
   const nb::gil_scoped_release release;
   renderer_ = std::make_unique<render::GlRenderer>(model, config);
 }

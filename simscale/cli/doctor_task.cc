@@ -40,9 +40,7 @@ int OpenDump(const TaskCheckFlags& flags, const Output& output) {
   if (!flags.save.empty()) {
     render::RenderConfig config;
     render::GlRenderer renderer(env.model(0), config);
-    const std::vector<std::string> cameras = render::CameraNames(env.model(0));
-    const render::Camera camera = cameras.empty() ? render::Camera::Overview(env.model(0))
-                                                  : render::Camera::Named(cameras.front());
+    const render::Camera camera = render::Camera::Choose(env.model(0), "");
     render::WritePng(flags.save, renderer.Render(env.model(0), env.data(0), camera));
     output.Text(Cat("picture of the last good state: ", flags.save, "\n"));
   }

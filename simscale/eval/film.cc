@@ -27,16 +27,14 @@ fs::path PathOf(const FilmConfig& config, uint64_t index) {
 void FilmConfig::Describe(config::Fields& f) {
   f.Field("dir", dir, {.help = "folder for MP4 files of the first episodes; none if empty"});
   f.Field("episodes", episodes, {.help = "episodes that are filmed", .min = 0, .max = 10000});
-  f.Field("camera", camera, {.help = "camera of the scene"});
+  f.Field("camera", camera,
+          {.help = "camera of the scene; empty: front, else the first, else a view of all of it"});
   f.Struct("picture", picture, "how the pictures are made");
 }
 
 Film::Film(std::shared_ptr<const env::Task> task, FilmConfig config, std::string title)
     : task_(std::move(task)), config_(std::move(config)), title_(std::move(title)) {
-  const std::vector<std::string> cameras = render::CameraNames(task_->model().get());
-  if (std::ranges::find(cameras, config_.camera) == cameras.end()) {
-    ThrowUser(UnknownName("camera", config_.camera, cameras));
-  }
+  camera_ = render::Camera::Choose(task_->model().get(), config_.camera);
   MakeDirs(config_.dir);
   // The episode's time is the control rate's, and players want a whole number of frames a second at
   // most; the writer takes any.
@@ -98,13 +96,12 @@ void Film::WriteVideo(uint64_t index, const Take& take, render::GlRenderer& rend
                       env::BatchedEnv& env, const fs::path& path) const {
   const double rate = task_->config().control_rate;
   render::VideoWriter video(path, {config_.picture.width, config_.picture.height, rate});
-  const render::Camera camera = render::Camera::Named(config_.camera);
   render::EpisodeCaption caption{.title = title_, .episode = index};
   render::Image image;
   for (size_t i = 0; i < take.frames.size(); ++i) {
     const Frame& frame = take.frames[i];
     env.SetState(0, frame.state, {});
-    image = renderer.Render(env.model(0), env.data(0), camera);
+    image = renderer.Render(env.model(0), env.data(0), camera_);
     caption.time = static_cast<double>(i) / rate;
     caption.episode_return = frame.episode_return;
     if (i + 1 == take.frames.size()) caption.success = take.success;

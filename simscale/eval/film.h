@@ -15,9 +15,9 @@
 namespace simscale::eval {
 
 struct FilmConfig {
-  std::string dir;   ///< "": no videos
-  int episodes = 5;  ///< those of lowest index
-  std::string camera = "front";
+  std::string dir;               ///< "": no videos
+  int episodes = 5;              ///< those of lowest index
+  std::string camera;            ///< as Camera::Choose takes it
   render::RenderConfig picture;  ///< 640x480
 
   void Describe(config::Fields& f);
@@ -56,6 +56,7 @@ class Film : public env::EpisodeObserver {
 
   std::shared_ptr<const env::Task> task_;
   FilmConfig config_;
+  render::Camera camera_;
   std::string title_;
   std::map<uint64_t, Take> takes_;
   std::map<int, uint64_t> filming_;  ///< row -> episode index

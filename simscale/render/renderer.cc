@@ -145,6 +145,19 @@ Camera Camera::Overview(const mjModel* model) {
   return camera;
 }
 
+Camera Camera::Choose(const mjModel* model, const std::string& name) {
+  const std::vector<std::string> names = CameraNames(model);
+  const auto known = [&](const std::string& wanted) {
+    return std::find(names.begin(), names.end(), wanted) != names.end();
+  };
+  if (!name.empty()) {
+    if (!known(name)) throw UserError(UnknownName("camera", name, names));
+    return Named(name);
+  }
+  if (names.empty()) return Overview(model);
+  return Named(known("front") ? "front" : names.front());
+}
+
 struct GlRenderer::Impl {
   Impl(const mjModel* model, const RenderConfig& wanted)
       : config((wanted.Validate(), wanted)),

@@ -59,6 +59,9 @@ struct Camera {
   static Camera Named(std::string name);
   /// MuJoCo's default view of the whole model.
   static Camera Overview(const mjModel* model);
+  /// The one of that name (UserError that lists the known ones if there is none). For "": `front`,
+  /// else the model's first camera, else the overview.
+  static Camera Choose(const mjModel* model, const std::string& name);
 };
 
 /// What the pictures are drawn with.

@@ -8,6 +8,7 @@
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/sim/menagerie.h"
+#include "simscale/sim/scene.h"
 
 namespace simscale::sim {
 namespace {
@@ -84,15 +85,23 @@ std::vector<fs::path> SearchedSitePackages() {
   return unique;
 }
 
-fs::path Locate(const fs::path& path, const fs::path& base_dir) {
-  std::error_code error;
-  if (path.is_absolute() || base_dir.empty() || fs::exists(path, error)) return path;
-  return fs::exists(base_dir / path, error) ? base_dir / path : path;
+void ResolveFiles(SceneConfig& scene, const fs::path& dir) {
+  const auto resolve = [&](std::string& path) {
+    std::error_code error;
+    if (path.empty() || fs::path(path).is_absolute() || fs::exists(path, error)) return;
+    if (fs::exists(dir / path, error)) path = fs::absolute(dir / path).lexically_normal().string();
+  };
+  resolve(scene.robot);
+  for (AttachmentConfig& attachment : scene.attachments) resolve(attachment.mjcf);
+  for (ObjectConfig& object : scene.objects) {
+    resolve(object.mjcf);
+    resolve(object.mesh);
+  }
 }
 
 std::vector<std::string> RobotNames() { return {"panda"}; }
 
-RobotFile FindRobot(const std::string& name, const fs::path& base_dir) {
+RobotFile FindRobot(const std::string& name) {
   constexpr std::string_view kWheel = "wheel:", kMenagerie = "menagerie:";
   if (name.starts_with(kWheel)) return {InWheel(name, name.substr(kWheel.size())), ""};
   if (name.starts_with(kMenagerie))
@@ -106,7 +115,7 @@ RobotFile FindRobot(const std::string& name, const fs::path& base_dir) {
   if (!is_path)
     ThrowUser(UnknownName("robot", name, known),
               " Or give the path of an MJCF file (.xml), wheel:PACKAGE/... or menagerie:NAME.");
-  fs::path file = Locate(name, base_dir);
+  const fs::path file = name;
   std::error_code error;
   if (fs::is_directory(file, error))
     ThrowUser("robot ", name, ": is a folder. Give the MJCF file in it.");

@@ -16,17 +16,13 @@ std::vector<std::string> RobotNames();
 
 /// The file that a `robot:` or `mjcf:` means:
 ///   panda                  a robot of ours
-///   DIR/robot.xml          a path, as Locate finds it
+///   DIR/robot.xml          a path
 ///   wheel:PACKAGE/...xml   below a site-packages folder (SearchedSitePackages)
 ///   menagerie:NAME[/ENTRY] a model that the Python package mujoco-menagerie has downloaded;
 ///                          without ENTRY the robot alone, as a scene of ours brings its own floor
 /// Throws UserError in one line that says where it looked and how to get the file; downloads
 /// nothing.
-RobotFile FindRobot(const std::string& name, const std::filesystem::path& base_dir = {});
-
-/// `path` as it is if it exists or is absolute, else below base_dir if it exists there.
-std::filesystem::path Locate(const std::filesystem::path& path,
-                             const std::filesystem::path& base_dir);
+RobotFile FindRobot(const std::string& name);
 
 /// Folders that the program itself knows to hold installed Python packages. Call before threads
 /// build scenes.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "simscale/sim/scene.h"
 #include "simscale/sim/test_mjcf.h"
 
 namespace simscale::sim {
@@ -84,10 +85,18 @@ TEST_F(RobotFiles, WheelPathsStayBelowSitePackages) {
 
 TEST_F(RobotFiles, PathsAreTriedBesideTheTaskFile) {
   const std::string file = Write("", "arms/arm.xml");
-  EXPECT_EQ(FindRobot("arms/arm.xml", dir()).file, file);
-  EXPECT_EQ(FindRobot(file, "/elsewhere").file, file);
+  const auto resolved = [this](const std::string& robot) {
+    SceneConfig scene;
+    scene.robot = robot;
+    ResolveFiles(scene, dir());
+    return scene.robot;
+  };
+  EXPECT_EQ(resolved("arms/arm.xml"), file);
+  EXPECT_EQ(resolved(file), file);
+  EXPECT_EQ(resolved("panda"), "panda");
+  EXPECT_EQ(resolved("arms/leg.xml"), "arms/leg.xml");
   EXPECT_EQ(MessageOf([] { FindRobot("arms/arm.xml"); }), "robot arms/arm.xml: no such file");
-  EXPECT_THAT(MessageOf([this] { FindRobot("arms/", dir()); }), HasSubstr("is a folder"));
+  EXPECT_THAT(MessageOf([&] { FindRobot(resolved("arms/")); }), HasSubstr("is a folder"));
 }
 
 const char* const kRegistry = R"({

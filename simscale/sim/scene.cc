@@ -130,7 +130,7 @@ SpecPtr ParseMjcf(const std::string& file) {
 Model BuildScene(const SceneConfig& config) {
   InstallMujocoHandlers();
   config.Validate();
-  RobotFile robot = FindRobot(config.robot, config.base_dir);
+  RobotFile robot = FindRobot(config.robot);
   SpecPtr spec = ParseMjcf(robot.file);
   if (config.meshes == "none") RemoveVisualMeshes(spec.get());
   if (config.meshes == "full" && !robot.full_meshes.empty())
@@ -142,12 +142,11 @@ Model BuildScene(const SceneConfig& config) {
   // The robot's own spec is the scene's: its joints come first in qpos, and its names stay.
   SceneStart start(spec.get(), config, robot.file);
   for (const AttachmentConfig& attachment : config.attachments)
-    AddAttachment(spec.get(), attachment, config.base_dir);
+    AddAttachment(spec.get(), attachment);
   start.AddKeyframe(spec.get(), config);
   if (config.backdrop) AddBackdrop(spec.get(), config, fixtures);
   if (config.table.enabled) AddTable(spec.get(), config.table, fixtures);
-  for (const ObjectConfig& object : config.objects)
-    AddObject(spec.get(), object, fixtures, config.base_dir);
+  for (const ObjectConfig& object : config.objects) AddObject(spec.get(), object, fixtures);
   for (const MarkerConfig& marker : config.markers) AddMarker(spec.get(), marker);
   for (const CameraConfig& camera : config.cameras) AddCamera(spec.get(), camera);
   for (const LightConfig& light : config.lights) AddLight(spec.get(), light);

@@ -110,12 +110,14 @@ struct SceneConfig {
   std::vector<MarkerConfig> markers;
   std::vector<CameraConfig> cameras;
   std::vector<LightConfig> lights;
-  /// Not a field of the file: paths that do not exist from the working folder are tried below it.
-  std::filesystem::path base_dir;
 
   void Describe(config::Fields& f);
   void Validate() const;
 };
+
+/// Makes the files that lie below `dir` (the task file's folder) and not in the working folder
+/// absolute paths: robot, mjcf and mesh.
+void ResolveFiles(SceneConfig& scene, const std::filesystem::path& dir);
 
 /// Composes and compiles the scene. What it starts from is its keyframe "home" (StartKeyframe), if
 /// home_qpos, `keyframe` or the robot's file gives one. With nothing added and no option set, the

@@ -27,9 +27,8 @@ mjsBody* TopBody(mjSpec* child, const std::string& what, const std::string& file
 
 /// Attaches the file's top body at a frame or site of the scene.
 mjsBody* Attach(mjSpec* spec, mjsElement* parent, const std::string& mjcf,
-                const std::string& prefix, const std::string& what,
-                const std::filesystem::path& base_dir) {
-  const std::string file = FindRobot(mjcf, base_dir).file;
+                const std::string& prefix, const std::string& what) {
+  const std::string file = FindRobot(mjcf).file;
   SpecPtr child = ParseMjcf(file);
   child->compiler.usethread = 0;
   for (mjsElement* key : Elements(child.get(), mjOBJ_KEY)) mjs_delete(child.get(), key);
@@ -42,11 +41,10 @@ mjsBody* Attach(mjSpec* spec, mjsElement* parent, const std::string& mjcf,
 
 }  // namespace
 
-mjsBody* AttachObject(mjSpec* spec, const ObjectConfig& object,
-                      const std::filesystem::path& base_dir) {
+mjsBody* AttachObject(mjSpec* spec, const ObjectConfig& object) {
   const std::string what = "object '" + object.name + "'";
   mjsFrame* frame = mjs_addFrame(mjs_findBody(spec, "world"), nullptr);
-  mjsBody* body = Attach(spec, frame->element, object.mjcf, object.name + "/", what, base_dir);
+  mjsBody* body = Attach(spec, frame->element, object.mjcf, object.name + "/", what);
   if (object.free && mjs_firstChild(body, mjOBJ_JOINT, 0) != nullptr)
     ThrowUser(what, ": the top body of ", object.mjcf,
               " has joints of its own, so it can't move freely. Say free: false, or put a body "
@@ -55,8 +53,7 @@ mjsBody* AttachObject(mjSpec* spec, const ObjectConfig& object,
   return body;
 }
 
-void AddAttachment(mjSpec* spec, const AttachmentConfig& attachment,
-                   const std::filesystem::path& base_dir) {
+void AddAttachment(mjSpec* spec, const AttachmentConfig& attachment) {
   const std::string what = "attachment '" + attachment.name + "'";
   mjsElement* parent = nullptr;
   if (!attachment.site.empty()) {
@@ -74,8 +71,7 @@ void AddAttachment(mjSpec* spec, const AttachmentConfig& attachment,
     std::copy(attachment.quat.begin(), attachment.quat.end(), frame->quat);
     parent = frame->element;
   }
-  Attach(spec, parent, attachment.mjcf, attachment.prefix ? attachment.name + "/" : "", what,
-         base_dir);
+  Attach(spec, parent, attachment.mjcf, attachment.prefix ? attachment.name + "/" : "", what);
 }
 
 }  // namespace simscale::sim

@@ -121,7 +121,6 @@ TEST_F(Attached, AnObjectOfAFileFallsAndKeepsItsName) {
 TEST_F(Attached, Shapes) {
   SceneConfig config = Arm();
   Write("v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n", "wedge.obj");
-  config.base_dir = dir();
   config.objects = {{.name = "pill", .shape = "capsule", .size = {0.02, 0.1}},
                     {.name = "egg", .shape = "ellipsoid", .size = {0.02, 0.04, 0.06}},
                     {.name = "wedge",
@@ -130,6 +129,8 @@ TEST_F(Attached, Shapes) {
                      .size = {0.1, 0.1, 0.2},
                      .mass = 0.3}};
   config.markers = {{.name = "goal", .shape = "capsule", .size = {0.02, 0.1}}};
+  ResolveFiles(config, dir());
+  EXPECT_TRUE(std::filesystem::path(config.objects[2].mesh).is_absolute());
   Model model = BuildScene(config);
   const double* pill = model->geom_size + 3 * model.Id(mjOBJ_GEOM, "pill");
   EXPECT_EQ(pill[0], 0.01);
@@ -146,8 +147,8 @@ TEST_F(Attached, Shapes) {
 TEST_F(Attached, MistakesAreOneLineThatSaysWhere) {
   auto message = [&](const std::function<void(SceneConfig&)>& change) {
     SceneConfig config = Arm();
-    config.base_dir = dir();
     change(config);
+    ResolveFiles(config, dir());
     std::string text = MessageOf([&] { BuildScene(config); });
     EXPECT_EQ(text.find('\n'), std::string::npos) << text;
     return text;
@@ -193,7 +194,7 @@ TEST_F(Attached, MistakesAreOneLineThatSaysWhere) {
   EXPECT_THAT(message([](Config& c) { c.objects = {{.name = "box", .mjcf = "hinged.xml"}}; }),
               AllOf(HasSubstr("object 'box'"), HasSubstr("free: false")));
   EXPECT_THAT(message([](Config& c) { c.objects = {{.name = "box", .mjcf = "light.xml"}}; }),
-              AllOf(HasSubstr("arm.xml with light.xml: does not compile"), HasSubstr("mass")));
+              AllOf(HasSubstr("/light.xml: does not compile"), HasSubstr("mass")));
   EXPECT_THAT(message([](Config& c) { c.objects = {{.name = "upper", .mjcf = "hand.xml"}}; }),
               HasSubstr("'upper' is taken"));
   EXPECT_THAT(message([](Config& c) {
@@ -207,7 +208,7 @@ TEST_F(Attached, MistakesAreOneLineThatSaysWhere) {
   EXPECT_THAT(message([](Config& c) {
                 c.objects = {{.name = "m", .shape = "mesh", .mesh = "bad.stl", .size = {1, 1, 1}}};
               }),
-              AllOf(HasSubstr("with bad.stl: does not compile"), HasSubstr("STL")));
+              AllOf(HasSubstr("/bad.stl: does not compile"), HasSubstr("STL")));
   EXPECT_THAT(message([this](Config& c) { c.robot = dir().string() + "/"; }),
               HasSubstr("is a folder"));
 }

@@ -47,9 +47,8 @@ void SetShape(mjsGeom* geom, const std::string& shape, const std::vector<double>
   if (shape == "capsule") geom->size[1] = size[1] / 2 - size[0] / 2;  // MuJoCo's is without caps
 }
 
-void SetMesh(mjSpec* spec, mjsGeom* geom, const ObjectConfig& object,
-             const std::filesystem::path& base_dir) {
-  std::filesystem::path file = Locate(object.mesh, base_dir);
+void SetMesh(mjSpec* spec, mjsGeom* geom, const ObjectConfig& object) {
+  const std::filesystem::path file = object.mesh;
   if (!std::filesystem::is_regular_file(file))
     ThrowUser("object '", object.name, "': mesh ", object.mesh, ": no such file");
   mjsMesh* mesh = mjs_addMesh(spec, nullptr);
@@ -163,19 +162,18 @@ void AddTable(mjSpec* spec, const TableConfig& table, const Fixtures& fixtures) 
   }
 }
 
-void AddObject(mjSpec* spec, const ObjectConfig& object, const Fixtures& fixtures,
-               const std::filesystem::path& base_dir) {
+void AddObject(mjSpec* spec, const ObjectConfig& object, const Fixtures& fixtures) {
   mjsBody* world = mjs_findBody(spec, "world");
   mjsBody* body = nullptr;
   if (!object.mjcf.empty()) {
-    body = AttachObject(spec, object, base_dir);
+    body = AttachObject(spec, object);
   } else {
     body = mjs_addBody(world, nullptr);
     SetName(body->element, object.name);
     mjsGeom* geom = mjs_addGeom(body, nullptr);
     SetName(geom->element, object.name);
     if (object.shape == "mesh")
-      SetMesh(spec, geom, object, base_dir);
+      SetMesh(spec, geom, object);
     else
       SetShape(geom, object.shape, object.size);
     SetColour(geom->rgba, object.rgba);

@@ -39,16 +39,13 @@ mjsBody* FindBody(mjSpec* spec, const std::string& name, const std::string& what
 
 void AddBackdrop(mjSpec* spec, const SceneConfig& config, const Fixtures& fixtures);
 void AddTable(mjSpec* spec, const TableConfig& table, const Fixtures& fixtures);
-void AddObject(mjSpec* spec, const ObjectConfig& object, const Fixtures& fixtures,
-               const std::filesystem::path& base_dir);
+void AddObject(mjSpec* spec, const ObjectConfig& object, const Fixtures& fixtures);
 void AddMarker(mjSpec* spec, const MarkerConfig& marker);
 void AddCamera(mjSpec* spec, const CameraConfig& camera);
 void AddLight(mjSpec* spec, const LightConfig& light);
 /// The one top body of object.mjcf as a body of the world called object.name, all else that belongs
 /// to it with "<name>/" before its name.
-mjsBody* AttachObject(mjSpec* spec, const ObjectConfig& object,
-                      const std::filesystem::path& base_dir);
-void AddAttachment(mjSpec* spec, const AttachmentConfig& attachment,
-                   const std::filesystem::path& base_dir);
+mjsBody* AttachObject(mjSpec* spec, const ObjectConfig& object);
+void AddAttachment(mjSpec* spec, const AttachmentConfig& attachment);
 
 }  // namespace simscale::sim

@@ -88,7 +88,11 @@ env::TaskConfig LoadTaskConfig(const std::string& name_or_file,
                                const std::vector<std::string>& overrides) {
   const fs::path file = TaskFile(CanonicalTaskName(name_or_file));
   config::Node node = config::Compose(file, {ShareDir() / "tasks"});
-  return Resolve(std::move(node), overrides);
+  env::TaskConfig task = Resolve(std::move(node), overrides);
+  // What lies beside the task file is found from anywhere, now and by whoever reads the stored
+  // task.
+  sim::ResolveFiles(task.scene, file.parent_path());
+  return task;
 }
 
 env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source,
