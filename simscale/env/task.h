@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "simscale/env/agent.h"
-#include "simscale/env/model_overlay.h"
-#include "simscale/env/randomization.h"
+#include "simscale/env/randomization/model_overlay.h"
+#include "simscale/env/randomization/randomization.h"
 #include "simscale/env/signal.h"
 #include "simscale/env/task_config.h"
 #include "simscale/env/term.h"

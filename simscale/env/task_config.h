@@ -6,7 +6,7 @@
 
 #include "simscale/config/fields.h"
 #include "simscale/env/curriculum.h"
-#include "simscale/env/randomization.h"
+#include "simscale/env/randomization/randomization.h"
 #include "simscale/env/signal.h"
 #include "simscale/sim/controller.h"
 #include "simscale/sim/scene.h"

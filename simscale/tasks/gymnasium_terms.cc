@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "simscale/common/error.h"
-#include "simscale/env/frame.h"
+#include "simscale/env/terms/frame.h"
 
 namespace simscale::tasks {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "simscale/env/term_test_util.h"
+#include "simscale/env/terms/term_test_util.h"
 #include "simscale/tasks/registry.h"
 
 namespace simscale::tasks {

@@ -5,8 +5,8 @@
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
-#include "simscale/env/expression.h"
-#include "simscale/env/randomization.h"
+#include "simscale/env/randomization/randomization.h"
+#include "simscale/env/terms/expression.h"
 #include "simscale/tasks/gymnasium_terms.h"
 #include "simscale/tasks/manipulation_terms.h"
 #include "simscale/tasks/presets.h"
