@@ -124,7 +124,10 @@ int64_t BatchedEnv::num_quarantined() const {
   return std::accumulate(counts.begin(), counts.end(), int64_t{0});
 }
 int BatchedEnv::state_dim() const { return impl_->rows.state_dim(); }
-const mjData* BatchedEnv::data(int row) const { return impl_->rows.data.at(Size(row)).get(); }
+const mjData* BatchedEnv::data(int row) const {
+  if (row < 0 || row >= num_envs()) throw ShapeError(Cat("no row ", row));
+  return impl_->rows.View(row);
+}
 const mjModel* BatchedEnv::model(int row) const {
   if (row < 0 || row >= num_envs()) throw ShapeError(Cat("no row ", row));
   return impl_->rows.ModelOf(row, 0);

@@ -114,8 +114,8 @@ class BatchedEnv {
   /// Restores it, with observations; the row is active. The episode's key is the caller's.
   void SetState(int row, std::span<const double> state, const EpisodeKey& key);
 
-  /// For rendering and tests: the row's data, and its own model; the latter holds until the next
-  /// call of anything here.
+  /// For rendering and tests: the row's data with what derives from its state, and its own model.
+  /// They hold until the next call of anything here but these two for the same row.
   const mjData* data(int row) const;
   const mjModel* model(int row) const;
 

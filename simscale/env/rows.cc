@@ -25,12 +25,17 @@ Rows::Rows(std::shared_ptr<const Task> task, const BatchedEnvConfig& config, int
       curriculum_dim_(task_->config().curriculum.enabled ? CurriculumState::kSize : 0),
       num_rewards_(static_cast<int>(task_->rewards().size())),
       num_info_(task_->num_info()),
-      start_keyframe_(sim::StartKeyframe(task_->model().get())) {
+      start_keyframe_(sim::StartKeyframe(task_->model().get())),
+      shares_data_(task_->steps_like_mujoco()) {
   state_dim_ = physics_dim_ + controller_dim_ + memory_dim_ + num_actions_ + num_values_ +
                values_memory_dim_ + curriculum_dim_ + 1;
   const size_t n = Size(num_envs_);
-  data.reserve(n);
-  for (size_t i = 0; i < n; ++i) data.emplace_back(task_->model());
+  if (shares_data_) {
+    physics_.resize(n * Size(physics_dim_));
+  } else {
+    data_.reserve(n);
+    for (size_t i = 0; i < n; ++i) data_.emplace_back(task_->model());
+  }
   for (auto* bytes : {&active, &needs_reset, &terminated_, &truncated_, &success_, &non_finite_}) {
     bytes->resize(n);
   }
@@ -65,6 +70,7 @@ Rows::Rows(std::shared_ptr<const Task> task, const BatchedEnvConfig& config, int
     scratch.before.resize(Size(state_dim_));
     scratch.values.resize(largest);
     scratch.workspace.resize(Size(task_->randomization().workspace_size()));
+    if (shares_data_) scratch.data = std::make_unique<sim::Data>(task_->model());
     if (overlay != nullptr) scratch.model = std::make_unique<ThreadModel>(task_->model());
   }
   MakeBuffers(observations_, result.observations);
@@ -92,10 +98,37 @@ void Rows::MakeBuffers(Buffers& buffers, ObservationView& view) const {
   }
 }
 
-TermContext Rows::ContextOf(int row, const mjModel* model) const {
+mjData* Rows::OpenBlank(int row, int thread) {
+  return shares_data_ ? scratch_[Size(thread)].data->get() : data_[Size(row)].get();
+}
+
+mjData* Rows::Open(int row, int thread) {
+  mjData* d = OpenBlank(row, thread);
+  if (shares_data_) {
+    mj_setState(task_->model().get(), d, Stretch(physics_, row, physics_dim_).data(),
+                mjSTATE_INTEGRATION);
+  }
+  return d;
+}
+
+void Rows::Close(int row, const mjData* d) {
+  if (shares_data_) {
+    sim::GetState(task_->model().get(), d, Stretch(physics_, row, physics_dim_));
+  }
+}
+
+const mjData* Rows::View(int row) {
+  if (!shares_data_) return data_[Size(row)].get();
+  if (!view_) view_ = std::make_unique<sim::Data>(task_->model());
+  sim::SetState(ModelOf(row, 0), view_->get(), Stretch(physics_, row, physics_dim_),
+                sim::Refresh::kForward);
+  return view_->get();
+}
+
+TermContext Rows::ContextOf(int row, const mjModel* model, const mjData* d) const {
   TermContext context;
   context.model = model;
-  context.data = data[Size(row)].get();
+  context.data = d;
   context.previous_action =
       std::span(last_action_).subspan(Offset(row, num_actions_), Size(num_actions_));
   context.action = context.previous_action;
@@ -136,25 +169,26 @@ void Rows::Reset(int row, int thread, const EpisodeKey& key, const ResetState& s
   needs_reset[r] = 0;
   broken_[r].clear();
   std::string what;
+  mjData* d = OpenBlank(row, thread);
   try {
-    ResetPhysics(row, thread, state);
-    if (!sim::IsFinite(task_->model(), data[r], &what)) throw Error(what);
+    ResetPhysics(row, thread, d, state);
+    if (!sim::IsFinite(task_->model().get(), d, &what)) throw Error(what);
     const mjModel* model = ModelOf(row, thread);
-    StartTerms(row, model);
-    const TermContext context = ContextOf(row, model);
+    StartTerms(row, model, d);
+    const TermContext context = ContextOf(row, model, d);
     Observe(row, thread, context);
     ObserveInfo(row, context);
   } catch (const Error& error) {
     // The episode can't begin. The row waits in the nominal start state and ends at its first step.
     broken_[r] = Cat("its reset failed: ", error.what());
-    mj_resetData(task_->model().get(), data[r].get());
-    mj_forward(task_->model().get(), data[r].get());
+    mj_resetData(task_->model().get(), d);
+    mj_forward(task_->model().get(), d);
   }
+  Close(row, d);
 }
 
-void Rows::ResetPhysics(int row, int thread, const ResetState& state) {
+void Rows::ResetPhysics(int row, int thread, mjData* d, const ResetState& state) {
   const EpisodeKey& key = keys[Size(row)];
-  mjData* d = data[Size(row)].get();
   const Randomization& randomization = task_->randomization();
   if (num_values_ > 0) {
     randomization.SampleReset(key, curriculum[Size(row)].level, task_->control_dt(),
@@ -186,11 +220,11 @@ void Rows::ResetPhysics(int row, int thread, const ResetState& state) {
   set(state.ctrl, d->ctrl);
 }
 
-void Rows::StartTerms(int row, const mjModel* model) {
+void Rows::StartTerms(int row, const mjModel* model, const mjData* d) {
   const EpisodeKey& key = keys[Size(row)];
   std::ranges::fill(Stretch(term_memory_, row, memory_dim_), 0.0);
   std::ranges::fill(Stretch(last_action_, row, num_actions_), 0.0);
-  TermContext context = ContextOf(row, model);
+  TermContext context = ContextOf(row, model, d);
   const auto start = [&](const char* section, const auto& entries) {
     for (const auto& entry : entries) {
       entry.signal.Start(key, Memory(row, entry.signal_offset, entry.signal.memory_size()));
@@ -265,15 +299,17 @@ void Rows::Step(int row, int thread, std::span<const Real> action) {
     scratch.action[Size(a)] =
         clips ? std::clamp(value, controller.action_low(a), controller.action_high(a)) : value;
   }
-  Save(row, scratch.before);
+  const int32_t length_before = length_[r];
+  if (!config_.dump_dir.empty()) Save(row, scratch.before);
   std::string what = broken_[r];
   const bool from_reset = !what.empty();
   bool good = !from_reset;
+  mjData* d = Open(row, thread);
   try {
-    good = good && Simulate(row, thread, &what);
+    good = good && Simulate(row, thread, d, &what);
     if (good) {
       ++length_[r];
-      TermContext context = ContextOf(row, ModelOf(row, thread));
+      TermContext context = ContextOf(row, ModelOf(row, thread), d);
       context.action = scratch.executed;
       context.float32_action = std::is_same_v<Real, float>;
       Judge(row, context);
@@ -287,10 +323,11 @@ void Rows::Step(int row, int thread, std::span<const Real> action) {
     what = error.what();
   }
   if (!good) {
-    length_[r] = static_cast<int32_t>(scratch.before.back());
-    Quarantine(row, thread, what, from_reset);
+    length_[r] = length_before;
+    Quarantine(row, thread, d, what, from_reset);
     ++length_[r];
   }
+  Close(row, d);
   result_length_[r] = length_[r];
   if (terminated_[r] || truncated_[r]) EndEpisode(row, thread);
 }
@@ -315,7 +352,7 @@ void Rows::Advance(const mjModel* m, mjData* d) const {
 }
 
 /// What randomisation does before a control step; returns the row's own model.
-const mjModel* Rows::Disturb(int row, int thread) {
+const mjModel* Rows::Disturb(int row, int thread, mjData* d) {
   const Randomization& randomization = task_->randomization();
   const auto values = Stretch(values_, row, num_values_);
   if (randomization.has_intervals() &&
@@ -325,7 +362,6 @@ const mjModel* Rows::Disturb(int row, int thread) {
     DeriveModel(row, thread);
   }
   const mjModel* m = ModelOf(row, thread);
-  mjData* d = data[Size(row)].get();
   if (randomization.has_forces() && randomization.BeforeStep(values, m, d) &&
       !task_->steps_like_mujoco()) {
     mj_step1(m, d);
@@ -333,9 +369,8 @@ const mjModel* Rows::Disturb(int row, int thread) {
   return m;
 }
 
-bool Rows::Simulate(int row, int thread, std::string* what) {
-  const mjModel* m = Disturb(row, thread);
-  mjData* d = data[Size(row)].get();
+bool Rows::Simulate(int row, int thread, mjData* d, std::string* what) {
+  const mjModel* m = Disturb(row, thread, d);
   Scratch& scratch = scratch_[Size(thread)];
   std::ranges::copy(scratch.action, scratch.executed.begin());
   if (const Signal& signal = task_->action_signal(); signal.active()) {
@@ -345,7 +380,7 @@ bool Rows::Simulate(int row, int thread, std::string* what) {
   task_->controller().Apply(m, d, scratch.executed,
                             Stretch(controller_state_, row, controller_dim_), scratch.controller);
   Advance(m, d);
-  return sim::IsFinite(task_->model(), data[Size(row)], what);
+  return sim::IsFinite(m, d, what);
 }
 
 void Rows::Judge(int row, const TermContext& base) {
@@ -376,7 +411,7 @@ void Rows::Judge(int row, const TermContext& base) {
   reward_[r] = sum;
 }
 
-void Rows::Quarantine(int row, int thread, const std::string& what, bool from_reset) {
+void Rows::Quarantine(int row, int thread, mjData* d, const std::string& what, bool from_reset) {
   const size_t r = Size(row);
   ++quarantined[Size(thread)];
   ClearStep(row);
@@ -397,8 +432,8 @@ void Rows::Quarantine(int row, int thread, const std::string& what, bool from_re
   }
   LogWarning("episode ", keys[r].index, " of seed ", keys[r].seed, " (", task_->name(),
              ") ended at step ", length_[r] + 1, ": ", what, where);
-  mj_resetData(task_->model().get(), data[r].get());
-  mj_step1(task_->model().get(), data[r].get());
+  mj_resetData(task_->model().get(), d);
+  mj_step1(task_->model().get(), d);
 }
 
 void Rows::EndEpisode(int row, int thread) {
@@ -429,7 +464,12 @@ void Rows::EndEpisode(int row, int thread) {
 }
 
 void Rows::Save(int row, std::span<double> state) const {
-  sim::GetState(task_->model(), data[Size(row)], state.first(Size(physics_dim_)));
+  if (shares_data_) {
+    std::copy_n(physics_.begin() + static_cast<std::ptrdiff_t>(Offset(row, physics_dim_)),
+                physics_dim_, state.begin());
+  } else {
+    sim::GetState(task_->model(), data_[Size(row)], state.first(Size(physics_dim_)));
+  }
   auto out = state.begin() + physics_dim_;
   const auto append = [&](const std::vector<double>& all, int size) {
     out = std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(Offset(row, size)), size, out);
@@ -467,14 +507,16 @@ void Rows::Load(int row, int thread, std::span<const double> state, const Episod
   if (curriculum_dim_ > 0) curriculum[r] = {in[0], in[1], in[2]};
   if (changed || version_[r] == 0) DeriveModel(row, thread);
   const mjModel* model = ModelOf(row, thread);
-  sim::SetState(model, data[r].get(), state.first(Size(physics_dim_)),
-                task_->steps_like_mujoco() ? sim::Refresh::kForward : sim::Refresh::kStep1);
+  mjData* d = OpenBlank(row, thread);
+  sim::SetState(model, d, state.first(Size(physics_dim_)),
+                shares_data_ ? sim::Refresh::kForward : sim::Refresh::kStep1);
+  Close(row, d);
   length_[r] = static_cast<int32_t>(steps);
   keys[r] = key;
   active[r] = 1;
   needs_reset[r] = 0;
   broken_[r].clear();
-  const TermContext context = ContextOf(row, model);
+  const TermContext context = ContextOf(row, model, d);
   Observe(row, thread, context);
   ObserveInfo(row, context);
   ClearStep(row);

@@ -16,6 +16,11 @@ namespace simscale::env {
 
 /// The state and the results of N environments. Calls for different rows may run at the same time
 /// on different threads; a call names its thread, whose scratch memory it uses.
+///
+/// With stepping: current each row has an mjData of its own, since what mj_step1 left in it is needed
+/// by the next mj_step2. mj_step needs the integration state alone (mujoco.rollout rests on that,
+/// too): then a row is these few numbers, and each thread has one mjData, which stays in its core's
+/// cache from row to row.
 class Rows {
  public:
   Rows(std::shared_ptr<const Task> task, const BatchedEnvConfig& config, int num_threads);
@@ -35,6 +40,8 @@ class Rows {
   void Load(int row, int thread, std::span<const double> state, const EpisodeKey& key);
   /// The row's own model, in the scratch of a thread.
   const mjModel* ModelOf(int row, int thread);
+  /// For lookers-on: the row's mjData with what derives from its state. Not while rows are stepped.
+  const mjData* View(int row);
 
   int state_dim() const { return state_dim_; }
   int num_actions() const { return num_actions_; }
@@ -43,7 +50,6 @@ class Rows {
   // One entry (or one stretch) a row, read and written by BatchedEnv.
   std::vector<uint8_t> active, needs_reset;
   std::vector<EpisodeKey> keys;
-  std::vector<sim::Data> data;
   std::vector<CurriculumState> curriculum;
   StepResult result;
   ObservationView final_view;
@@ -54,6 +60,7 @@ class Rows {
  private:
   struct Scratch {
     std::vector<double> action, executed, controller, before, values, workspace;
+    std::unique_ptr<sim::Data> data;     ///< null where each row has its own
     std::unique_ptr<ThreadModel> model;  ///< null unless randomisation changes the model
     int row = -1;                        ///< whose values it holds
     uint64_t version = 0;                ///< of these values
@@ -64,19 +71,23 @@ class Rows {
   };
 
   void MakeBuffers(Buffers& buffers, ObservationView& view) const;
-  void ResetPhysics(int row, int thread, const ResetState& state);
-  void StartTerms(int row, const mjModel* model);
-  const mjModel* Disturb(int row, int thread);
-  bool Simulate(int row, int thread, std::string* what);
+  void ResetPhysics(int row, int thread, mjData* data, const ResetState& state);
+  void StartTerms(int row, const mjModel* model, const mjData* data);
+  const mjModel* Disturb(int row, int thread, mjData* data);
+  bool Simulate(int row, int thread, mjData* data, std::string* what);
   void Advance(const mjModel* model, mjData* data) const;
   void Judge(int row, const TermContext& base);
   void Observe(int row, int thread, const TermContext& base);
   void ObserveInfo(int row, TermContext context);
-  void Quarantine(int row, int thread, const std::string& what, bool from_reset);
+  void Quarantine(int row, int thread, mjData* data, const std::string& what, bool from_reset);
   void EndEpisode(int row, int thread);
   void DeriveModel(int row, int thread);
   int OverlaySize() const;
-  TermContext ContextOf(int row, const mjModel* model) const;
+  TermContext ContextOf(int row, const mjModel* model, const mjData* data) const;
+  /// The mjData that holds the row's state until Close, which keeps what became of it.
+  mjData* Open(int row, int thread);
+  mjData* OpenBlank(int row, int thread);  ///< without the state, for a reset
+  void Close(int row, const mjData* data);
 
   template <class T>
   static std::span<T> Stretch(std::vector<T>& all, int row, int size) {
@@ -94,6 +105,10 @@ class Rows {
   int physics_dim_, controller_dim_, memory_dim_, num_actions_, num_values_, values_memory_dim_;
   int curriculum_dim_, state_dim_, num_rewards_, num_info_;
   int start_keyframe_;
+  bool shares_data_;            ///< each thread has one mjData, each row its physics alone
+  std::vector<sim::Data> data_;  ///< one a row, unless shares_data_
+  std::vector<double> physics_;  ///< [N, physics_dim] if shares_data_
+  std::unique_ptr<sim::Data> view_;
   std::vector<double> controller_state_, term_memory_, last_action_, values_, values_memory_;
   std::vector<std::byte> overlay_;
   std::vector<uint64_t> version_;
