@@ -9,9 +9,10 @@ namespace simscale {
 
 /// What went wrong, told in one line: where, what, the rule, the value, the way out.
 /// The command line prints it without a stack trace and exits 2 for UserError, 1 for the others.
+/// What a user wrote may hold line breaks and the like; here they are escaped.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message) : std::runtime_error(Escaped(message)) {}
 };
 
 /// The user's mistake: a file, a key, a value or an argument that does not hold (Python:

@@ -44,6 +44,30 @@ std::string Join(std::span<const std::string> parts, std::string_view separator)
   return joined;
 }
 
+std::string Escaped(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string line;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      line += "\\n";
+    } else if (c == '\t') {
+      line += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      line += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
+std::string Shortened(std::string_view text, size_t limit) {
+  if (text.size() <= limit) return std::string(text);
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
+  return std::string(text.substr(0, limit)) + "...";
+}
+
 std::vector<std::string> Split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   size_t begin = 0;
@@ -65,6 +89,8 @@ std::string Trim(std::string_view text) {
 }
 
 std::string NearestName(std::string_view name, std::span<const std::string> known) {
+  // No slip of the fingers, and the table of distances would be as large as the text.
+  if (name.size() > 200) return "";
   const std::string folded = Folded(name);
   // The second bound: "x" is not a slip for "lr", although it is only two edits away.
   const size_t limit =
@@ -83,7 +109,8 @@ std::string NearestName(std::string_view name, std::span<const std::string> know
 
 std::string UnknownName(std::string_view what, std::string_view name,
                         std::span<const std::string> known) {
-  std::string message = Cat("unknown ", what, " '", name, "'.");
+  std::string message = name.empty() ? Cat("no ", what, " is named.")
+                                     : Cat("unknown ", what, " '", Shortened(name), "'.");
   if (known.empty()) return message + " There are none.";
   const std::string nearest = NearestName(name, known);
   if (!nearest.empty()) message += Cat(" Did you mean '", nearest, "'?");

@@ -20,6 +20,11 @@ std::string Cat(const Args&... args) {
 /// Joins with a separator: Join({"a", "b"}, ", ") is "a, b".
 std::string Join(std::span<const std::string> parts, std::string_view separator);
 
+/// One line whatever the text: line breaks and other control characters as \n, \t, \x1b.
+std::string Escaped(std::string_view text);
+/// At most `limit` bytes of it (whole UTF-8 characters), then "..." if there is more.
+std::string Shortened(std::string_view text, size_t limit = 80);
+
 std::vector<std::string> Split(std::string_view text, char separator);
 std::string Trim(std::string_view text);
 
@@ -27,7 +32,8 @@ std::string Trim(std::string_view text);
 /// the fingers (distance over max(2, a third of its length)).
 std::string NearestName(std::string_view name, std::span<const std::string> known);
 
-/// "unknown <what> 'name'. Did you mean 'x'? Known: a, b, c." for error messages.
+/// "unknown <what> 'name'. Did you mean 'x'? Known: a, b, c." for error messages; "no <what> is
+/// named. Known: a, b, c." if the name is empty.
 std::string UnknownName(std::string_view what, std::string_view name,
                         std::span<const std::string> known);
 

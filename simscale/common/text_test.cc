@@ -56,6 +56,10 @@ TEST(Text, UnknownNameTellsTheWayOut) {
             "unknown task 'raech'. Did you mean 'reach'? Known: reach, pick_place.");
   EXPECT_EQ(UnknownName("task", "door", known), "unknown task 'door'. Known: reach, pick_place.");
   EXPECT_EQ(UnknownName("task", "door", {}), "unknown task 'door'. There are none.");
+  EXPECT_EQ(UnknownName("task", "", known), "no task is named. Known: reach, pick_place.");
+  const std::string huge(1000000, 'x');
+  EXPECT_EQ(UnknownName("task", huge, known),
+            "unknown task '" + huge.substr(0, 80) + "...'. Known: reach, pick_place.");
 }
 
 TEST(Text, Fixed) {
@@ -92,6 +96,17 @@ TEST(Error, KindsAndMessages) {
     EXPECT_THAT(error.what(), HasSubstr("internal error: 1 + 1 == 3 does not hold ("));
     EXPECT_THAT(error.what(), HasSubstr("text_test.cc:"));
   }
+}
+
+TEST(Text, ErrorsAreOneLineWhateverTheyQuote) {
+  EXPECT_STREQ(UserError("a 'x\ny\t\x1b[31m' b").what(), "a 'x\\ny\\t\\x1b[31m' b");
+  EXPECT_EQ(Escaped("caf\xc3\xa9\r\x7f"), "caf\xc3\xa9\\x0d\\x7f");
+}
+
+TEST(Text, ShortenedKeepsWholeCharacters) {
+  EXPECT_EQ(Shortened("abc", 3), "abc");
+  EXPECT_EQ(Shortened("abcd", 3), "abc...");
+  EXPECT_EQ(Shortened("ab\xc3\xa9z", 3), "ab...");
 }
 
 TEST(TimeSplit, AddsUpToTheTotal) {
