@@ -25,7 +25,11 @@ struct FieldInfo {
   int size = -1;                          ///< exact length of a list; -1: any
 };
 
-/// A field of one of the types a configuration may hold. Node keeps a subtree as it is, for parts
+/// Whether a name may be a key of dictionaries and a name in HDF5 files: it is not empty, and has
+/// neither a slash, which would begin a group there, nor control characters.
+bool IsKey(std::string_view name);
+
+/// A field of one of the types a configuration may hold. Node keeps a map as it is, for parts
 /// whose type is known only later (the parameters of a term).
 using FieldRef =
     std::variant<bool*, int*, int64_t*, uint64_t*, double*, std::string*, std::vector<int>*,
@@ -83,7 +87,8 @@ class Fields {
     }
     EndList();
   }
-  /// A YAML map from names to structs, in the file's order. The name is the pair's first.
+  /// A YAML map from names to structs, in the file's order. The name is the pair's first; IsKey
+  /// holds for it.
   template <class T>
   void StructMap(std::string_view name, std::vector<std::pair<std::string, T>>& values,
                  std::string_view help) {

@@ -54,12 +54,28 @@ TEST(Read, AnEmptyDocumentSetsNothing) {
 
 TEST(Read, ItemsAndEntriesKeepTheirPresentValues) {
   ExampleConfig config = ReadText("cameras: [{fovy: 60}]\nrewards: {success: {weight: 5}}");
-  Read(ParseYaml("cameras: [{name: x}, {}]\nrewards: {success: {params: 1}, grasp: {}}", "t"),
+  Read(ParseYaml("cameras: [{name: x}, {}]\nrewards: {success: {params: {x: 1}}, grasp: {}}", "t"),
        config);
   EXPECT_EQ(config.cameras[0].fovy, 60);
   EXPECT_EQ(config.cameras[1].fovy, 45);
   EXPECT_EQ(config.rewards[0].second.weight, 5);
   EXPECT_EQ(config.rewards[1].second.weight, 1);
+}
+
+TEST(Read, SubtreesAreMaps) {
+  EXPECT_EQ(Refused("rewards: {reach: {params: 3}}\n"),
+            "reach.yaml:1:27: rewards.reach.params must be a map of keys to values, got 3");
+  EXPECT_EQ(Refused("rewards: {reach: {params: [3]}}\n"),
+            "reach.yaml:1:27: rewards.reach.params must be a map of keys to values, got [3]");
+}
+
+TEST(Read, NamesOfEntriesAreKeys) {
+  EXPECT_EQ(
+      Refused("rewards: {a/b: {}}\n"),
+      "reach.yaml:1:11: rewards: a name must not be empty, nor have '/' or control characters "
+      "in it, got 'a/b'");
+  EXPECT_EQ(Refused("rewards: {'': {}}\n").substr(0, 45),
+            "reach.yaml:1:11: rewards: a name must not be ");
 }
 
 TEST(Read, UnknownKeysNameTheNearest) {

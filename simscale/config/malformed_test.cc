@@ -66,7 +66,8 @@ std::vector<Case> Cases() {
       {"a: 1\n- 2\n", "2:1: " + map_end},
       {"- 1\nb: 2\n", "2:1: " + document},
       {"a:\n  b: 1\n\tc: 2\n", "3:1: " + tab},
-      {"a:\n\tb: 1\n", "2:3: " + map_value},
+      {"a:\n\tb: 1\n", "2:3: " + tab},
+      {"a:\n  b: 1\n \tc: d: 2\n", "3:2: " + tab},
       {"a: - 1\n", "1:4: " + yaml + "a '-' where no list can be; check the indentation"},
       {"a: |\n  x\n y\n", "3:2: " + map_end},
       // Brackets and quotes.

@@ -216,6 +216,18 @@ std::string Explain(const std::string& message) {
   return internal::Printable(message, 200);
 }
 
+// Whether a tab is part of the line's indentation; lines count from 0.
+bool IsIndentedByTab(const std::string& text, int line) {
+  size_t at = 0;
+  for (; line > 0 && at != std::string::npos; --line) {
+    at = text.find('\n', at);
+    if (at != std::string::npos) ++at;
+  }
+  if (at == std::string::npos) return false;
+  const size_t end = text.find_first_not_of(" \t", at);
+  return text.substr(at, end == std::string::npos ? end : end - at).find('\t') != std::string::npos;
+}
+
 // yaml-cpp takes some control characters for the end of the file, and repairs broken UTF-8.
 void CheckCharacters(const std::string& text, const std::string& source) {
   const size_t invalid = internal::FindInvalidUtf8(text);
@@ -251,7 +263,10 @@ Node ParseYaml(const std::string& text, const std::string& source) {
   } catch (const YAML::Exception& e) {
     const Mark mark =
         e.mark.is_null() ? Mark{source} : Mark{source, e.mark.line + 1, e.mark.column + 1};
-    ThrowUser(mark.ToString(), ": not valid YAML: ", Explain(e.msg));
+    // yaml-cpp takes a tab for the start of the text behind it, and complains of that text.
+    const bool tab = !e.mark.is_null() && IsIndentedByTab(text, e.mark.line);
+    ThrowUser(mark.ToString(),
+              ": not valid YAML: ", tab ? "indent with spaces, not tabs" : Explain(e.msg));
   }
   Node root = builder.TakeRoot();
   if (root.mark.source.empty()) root.mark = {source, 1, 1};

@@ -15,7 +15,11 @@ class ValueReader {
   ValueReader(const Node& node, std::string path, const FieldInfo& info)
       : node_(node), path_(std::move(path)), info_(info) {}
 
-  void operator()(Node* value) const { *value = node_; }
+  void operator()(Node* value) const {
+    if (node_.kind == Node::Kind::kNull) return;
+    if (node_.kind != Node::Kind::kMap) Fail(node_, path_, "must be a map of keys to values");
+    *value = node_;
+  }
   template <class T>
   void operator()(T* value) const {
     *value = One<T>(node_, path_);
@@ -98,7 +102,12 @@ class ValueReader {
     if (!choices.empty() &&
         std::find(choices.begin(), choices.end(), node.scalar) == choices.end()) {
       const std::string nearest = NearestName(node.scalar, choices);
-      Fail(node, path, "must be one of " + Join(choices, ", "),
+      std::vector<std::string> named;
+      std::copy_if(choices.begin(), choices.end(), std::back_inserter(named),
+                   [](const std::string& choice) { return !choice.empty(); });
+      Fail(node, path,
+           Cat("must be one of ", Join(named, ", "),
+               named.size() < choices.size() ? ", or empty" : ""),
            nearest.empty() ? "" : ". Did you mean '" + nearest + "'?");
     }
     return node.scalar;
@@ -198,7 +207,13 @@ class Reader : public Fields {
     Push(name, node, Node::Kind::kMap);
     if (!node) return current;
     std::vector<std::string> keys;
-    for (const auto& entry : node->map) keys.push_back(entry.first);
+    for (const auto& [key, value] : node->map) {
+      if (!IsKey(key))
+        ThrowUser(value.key_mark.ToString(), ": ", stack_.back().path,
+                  ": a name must not be empty, nor have '/' or control characters in it, got '",
+                  Printable(key), "'");
+      keys.push_back(key);
+    }
     return keys;
   }
   void BeginEntry(const std::string& key) override {
@@ -291,3 +306,13 @@ void ReadInto(const Node& node, const DescribeFn& describe, const std::function<
 }
 
 }  // namespace simscale::config::internal
+
+namespace simscale::config {
+
+bool IsKey(std::string_view name) {
+  return !name.empty() && name != "." && std::none_of(name.begin(), name.end(), [](char c) {
+    return c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+}
+
+}  // namespace simscale::config
