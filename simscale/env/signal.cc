@@ -9,8 +9,9 @@
 namespace simscale::env {
 namespace {
 
-constexpr int kMaxDelay = 1000;        // control steps; each costs memory in every environment
-constexpr uint64_t kWordsANumber = 4;  // Rng::Normal draws four words, Uniform two
+constexpr int kMaxDelay = 1000;             // control steps; each costs memory in every environment
+constexpr int64_t kMaxMemory = 10'000'000;  // numbers a row (80 MB)
+constexpr uint64_t kWordsANumber = 4;       // Rng::Normal draws four words, Uniform two
 
 template <class T>
 std::string Show(const std::vector<T>& values) {
@@ -75,9 +76,15 @@ Signal::Signal(const SignalConfig& config, int size, std::string name)
     min_delay_ = config_.delay[0];
     max_delay_ = config_.delay[1];
   }
-  if (config_.bias > 0) memory_size_ += size;
-  if (max_delay_ > 0) memory_size_ += 1 + (max_delay_ + 1) * size;
-  if (config_.dropout > 0) memory_size_ += size;
+  int64_t numbers = 0;
+  if (config_.bias > 0) numbers += size;
+  if (max_delay_ > 0) numbers += 1 + (int64_t{max_delay_} + 1) * size;
+  if (config_.dropout > 0) numbers += size;
+  if (numbers > kMaxMemory) {
+    ThrowUser("delay: ", size, " numbers can't be kept for ", max_delay_, " steps: ", kMaxMemory,
+              " may be remembered in all");
+  }
+  memory_size_ = static_cast<int>(numbers);
 }
 
 double Signal::Draw(Rng& rng) const { return normal_ ? rng.Normal() : rng.Uniform(-1, 1); }
@@ -117,7 +124,8 @@ void Signal::Process(const EpisodeKey& key, int step, std::span<double> values,
   if (max_delay_ > 0) {
     // A ring of the last max_delay + 1 steps, one slot a step; before step `delay` what was seen
     // first goes out.
-    const auto delay = static_cast<int>(memory[0]);
+    // A state that someone has tampered with may hold any number.
+    const auto delay = static_cast<int>(std::clamp<double>(memory[0], min_delay_, max_delay_));
     const size_t slots = static_cast<size_t>(max_delay_) + 1;
     const std::span<double> ring = memory.subspan(1, slots * size_);
     const auto slot = [&](int s) {

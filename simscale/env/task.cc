@@ -6,6 +6,29 @@
 #include "simscale/common/error.h"
 
 namespace simscale::env {
+namespace {
+
+/// What terms may remember of one row (800 MB): past it a slip is likelier than a wish.
+constexpr int64_t kMaxMemory = 100'000'000;
+constexpr double kMaxFrameSkip = 10000;
+
+/// Calls build: before what it throws goes the task, and the section unless the message names it.
+template <class F>
+auto InSection(const std::string& task, const std::string& section, F&& build) {
+  try {
+    return build();
+  } catch (const UserError& error) {
+    const std::string what = error.what();
+    ThrowUser("task ", task, ": ", what.starts_with(section) ? "" : section + ": ", what);
+  }
+}
+
+TaskConfig Checked(TaskConfig config) {
+  InSection(config.name, "", [&] { config.Validate(); });
+  return config;
+}
+
+}  // namespace
 
 template <class Base, class Config>
 std::vector<Task::Entry<Base>> Task::Build(
@@ -32,18 +55,19 @@ std::vector<Task::Entry<Base>> Task::Build(
     if (found == nullptr) ThrowUser(where, ": ", UnknownName("term", config.term, known));
     Entry<Base> entry;
     entry.name = name;
-    try {
-      entry.term = found->make(config.params, TermScope(model_, action_dim()));
-    } catch (const UserError& error) {
-      throw UserError(Cat(where, ": ", error.what()));
-    }
+    const std::string section_name = Cat(section, ".", name);
+    entry.term = InSection(config_.name, section_name, [&] {
+      return found->make(config.params, TermScope(model_, action_dim()));
+    });
     needs_contact_forces_ = needs_contact_forces_ || entry.term->needs_contact_forces();
     if constexpr (requires { config.weight; }) entry.weight = config.weight;
     if constexpr (requires { config.outcome; }) entry.success = config.outcome == "success";
     if constexpr (requires { config.signal; }) {
       int size = 1;
       if constexpr (requires { entry.term->size(); }) size = entry.term->size();
-      entry.signal = Signal(config.signal, size, Cat(section, "/", name));
+      entry.signal = InSection(config_.name, section_name, [&] {
+        return Signal(config.signal, size, Cat(section, "/", name));
+      });
       entry.signal_offset = TakeMemory(entry.signal.memory_size());
     }
     entry.memory_offset = TakeMemory(entry.term->memory_size());
@@ -54,13 +78,19 @@ std::vector<Task::Entry<Base>> Task::Build(
 
 int Task::TakeMemory(int size) {
   const int offset = term_memory_size_;
+  if (int64_t{offset} + size > kMaxMemory) {
+    ThrowUser("task ", name(), ": terms may remember ", kMaxMemory, " numbers in all, got more. ",
+              "Delay fewer of them, or by fewer steps.");
+  }
   term_memory_size_ += size;
   return offset;
 }
 
 Task::Task(TaskConfig config, const TermLibrary& library)
-    : config_((config.Validate(), std::move(config))), model_(sim::BuildScene(config_.scene)) {
-  controller_ = sim::MakeController(config_.controller, model_);
+    : config_(Checked(std::move(config))),
+      model_(InSection(config_.name, "scene", [this] { return sim::BuildScene(config_.scene); })) {
+  controller_ = InSection(config_.name, "controller",
+                          [this] { return sim::MakeController(config_.controller, model_); });
   CheckStepping();
   observations_ = Build("observations", config_.observations, library.observations);
   rewards_ = Build("rewards", config_.rewards, library.rewards);
@@ -70,12 +100,9 @@ Task::Task(TaskConfig config, const TermLibrary& library)
   action_signal_ = Signal(config_.action, action_dim(), "action");
   action_signal_offset_ = TakeMemory(action_signal_.memory_size());
   PlaceObservations();
-  try {
-    randomization_ =
-        std::make_unique<Randomization>(config_.randomization, library.randomization, model_);
-  } catch (const UserError& error) {
-    throw UserError(Cat("task ", name(), ": ", error.what()));
-  }
+  randomization_ = InSection(name(), "randomization", [&] {
+    return std::make_unique<Randomization>(config_.randomization, library.randomization, model_);
+  });
   if (randomization_->changes_model()) {
     overlay_ = std::make_unique<ModelOverlay>(model_, *randomization_);
   }
@@ -91,6 +118,11 @@ void Task::CheckStepping() {
                 ": a control step must be a whole number of physics steps, got 1 / (",
                 config_.control_rate, " Hz * ", timestep, " s) = ", steps,
                 ". Change control_rate, or say frame_skip.");
+    }
+    if (steps > kMaxFrameSkip) {
+      ThrowUser("task ", name(), ": a control step may have ", kMaxFrameSkip,
+                " physics steps at most, got 1 / (", config_.control_rate, " Hz * ", timestep,
+                " s) = ", steps, ". Raise control_rate, or the MJCF's timestep.");
     }
     frame_skip_ = static_cast<int>(std::lround(steps));
   } else {

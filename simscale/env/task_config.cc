@@ -1,6 +1,9 @@
 #include "simscale/env/task_config.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 
 #include "simscale/common/error.h"
 
@@ -9,6 +12,13 @@ namespace simscale::env {
 void TermConfig::Describe(config::Fields& f) {
   f.Field("term", term, {.help = "term type; `simscale list-envs --terms` lists them"});
   f.Field("params", params, {.help = "the term's own parameters"});
+}
+
+void ObservationTermConfig::Validate() const {
+  if (!key.empty() && !config::IsKey(key)) {
+    ThrowUser("key must have neither '/' nor control characters, got '", Shortened(key), "'");
+  }
+  signal.Validate();
 }
 
 void ObservationTermConfig::Describe(config::Fields& f) {
@@ -69,13 +79,27 @@ void TaskConfig::Describe(config::Fields& f) {
   f.Struct("curriculum", curriculum, "how success changes the difficulty");
 }
 
+namespace {
+
+/// What `info` tells of every task.
+constexpr std::array<std::string_view, 7> kInfoKeys = {
+    "success", "non_finite", "randomization", "level", "final_obs", "final_info", "episode"};
+
+}  // namespace
+
 void TaskConfig::Validate() const {
-  if (name.empty()) ThrowUser("a task needs a name, got an empty one");
-  if (observations.empty()) ThrowUser("task ", name, ": observations must have at least one key");
+  if (name.empty()) ThrowUser("name: a task needs a name, got none");
+  if (observations.empty()) ThrowUser("observations must have at least one key, got none");
+  for (const auto& entry : info) {
+    if (std::ranges::find(kInfoKeys, entry.first) != kInfoKeys.end()) {
+      ThrowUser("info: the name '", entry.first, "' is taken: it tells something else of every ",
+                "task. Choose another.");
+    }
+  }
   const double steps = 1.0 / (control_rate * scene.timestep);
   if (frame_skip == 0 && scene.timestep > 0 &&
       (std::abs(steps - std::round(steps)) > 1e-6 || steps < 0.5)) {
-    ThrowUser("task ", name, ": a control step must be a whole number of physics steps, got 1 / (",
+    ThrowUser("control_rate: a control step must be a whole number of physics steps, got 1 / (",
               control_rate, " Hz * ", scene.timestep, " s) = ", steps,
               ". Change control_rate or scene.timestep.");
   }

@@ -23,7 +23,7 @@ struct ObservationTermConfig : TermConfig {
   std::string key;  ///< of the observation that it is part of; "": the term's own name
   SignalConfig signal;
   void Describe(config::Fields& f);
-  void Validate() const { signal.Validate(); }
+  void Validate() const;
 };
 struct InfoTermConfig : TermConfig {};
 struct RewardTermConfig : TermConfig {

@@ -82,7 +82,7 @@ void ControllerConfig::Validate() const {
   constexpr std::array<const char*, 3> kAxes = {"x", "y", "z"};
   for (size_t i = 0; i < 3; ++i)
     if (!(workspace_low[i] <= workspace_high[i]))
-      ThrowUser("controller.workspace_low must not lie above workspace_high, got ", kAxes[i], " ",
+      ThrowUser("workspace_low must not lie above workspace_high, got ", kAxes[i], " ",
                 workspace_low[i], " > ", workspace_high[i]);
 }
 

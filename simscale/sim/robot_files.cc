@@ -119,7 +119,9 @@ RobotFile FindRobot(const std::string& name) {
   std::error_code error;
   if (fs::is_directory(file, error))
     ThrowUser("robot ", name, ": is a folder. Give the MJCF file in it.");
-  if (!fs::is_regular_file(file, error)) ThrowUser("robot ", name, ": no such file");
+  if (!fs::exists(file, error)) ThrowUser("robot ", name, ": no such file");
+  if (!fs::is_regular_file(file, error))
+    ThrowUser("robot ", name, ": is a device or a pipe. Give an MJCF file.");
   return {file.string(), ""};
 }
 

@@ -86,6 +86,7 @@ struct LightConfig {
   double brightness = 0.6;
   bool shadow = true;
   void Describe(config::Fields& f);
+  void Validate() const;
 };
 
 struct SceneConfig {

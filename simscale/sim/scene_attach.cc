@@ -28,7 +28,12 @@ mjsBody* TopBody(mjSpec* child, const std::string& what, const std::string& file
 /// Attaches the file's top body at a frame or site of the scene.
 mjsBody* Attach(mjSpec* spec, mjsElement* parent, const std::string& mjcf,
                 const std::string& prefix, const std::string& what) {
-  const std::string file = FindRobot(mjcf).file;
+  std::string file;
+  try {
+    file = FindRobot(mjcf).file;
+  } catch (const UserError& error) {
+    ThrowUser(what, ": ", error.what());
+  }
   SpecPtr child = ParseMjcf(file);
   child->compiler.usethread = 0;
   for (mjsElement* key : Elements(child.get(), mjOBJ_KEY)) mjs_delete(child.get(), key);

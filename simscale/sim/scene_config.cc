@@ -176,6 +176,10 @@ void LightConfig::Describe(config::Fields& f) {
   f.Field("shadow", shadow, {.help = "casts shadows"});
 }
 
+void LightConfig::Validate() const {
+  if (target == pos) ThrowUser("light '", name, "': target must differ from pos");
+}
+
 void SceneConfig::Describe(config::Fields& f) {
   f.Field(
       "robot", robot,
@@ -224,21 +228,21 @@ void SceneConfig::Validate() const {
               home_qpos.size(), " numbers: leave one out");
   std::set<std::string> names = {"world", "floor"};
   if (table.enabled) names.insert("table");
-  auto unique = [&](const std::string& name) {
+  auto unique = [&](const char* key, const std::string& name) {
     if (!names.insert(name).second)
-      ThrowUser("scene: the name '", name,
+      ThrowUser(key, ": the name '", name,
                 "' is used twice among floor, table, objects and markers");
   };
-  for (const ObjectConfig& object : objects) unique(object.name);
-  for (const MarkerConfig& marker : markers) unique(marker.name);
+  for (const ObjectConfig& object : objects) unique("objects", object.name);
+  for (const MarkerConfig& marker : markers) unique("markers", marker.name);
   std::set<std::string> attached;
   for (const AttachmentConfig& attachment : attachments)
     if (!attached.insert(attachment.name).second)
-      ThrowUser("scene: two attachments are named '", attachment.name, "'");
+      ThrowUser("attachments: two attachments are named '", attachment.name, "'");
   std::set<std::string> camera_names;
   for (const CameraConfig& camera : cameras)
     if (!camera_names.insert(camera.name).second)
-      ThrowUser("scene: two cameras are named '", camera.name, "'");
+      ThrowUser("cameras: two cameras are named '", camera.name, "'");
 }
 
 }  // namespace simscale::sim

@@ -96,6 +96,14 @@ void SceneStart::CheckRange(const mjModel* model, int joint, double q) const {
             ", got ", q);
 }
 
+void SceneStart::CheckQuaternion(const mjModel* model, int joint, const mjtNum* qpos) {
+  const int first = model->jnt_qposadr[joint] + (model->jnt_type[joint] == mjJNT_FREE ? 3 : 0);
+  if (mju_norm(qpos + first, 4) > 1e-6) return;
+  const char* name = mj_id2name(model, mjOBJ_JOINT, joint);
+  ThrowUser("scene.home_qpos[", first, "] .. [", first + 3, "] must be a quaternion, that of ",
+            name != nullptr ? name : Cat("joint ", joint), ", got [0, 0, 0, 0]. Say [1, 0, 0, 0].");
+}
+
 void SceneStart::SetQpos(mjModel* model, int key) const {
   mjtNum* qpos = model->key_qpos + static_cast<ptrdiff_t>(key) * model->nq;
   mjtNum* qvel = model->key_qvel + static_cast<ptrdiff_t>(key) * model->nv;
@@ -104,7 +112,10 @@ void SceneStart::SetQpos(mjModel* model, int key) const {
     int type = model->jnt_type[joint];
     CopyNext(qpos_, next_qpos, QposSize(type), qpos + model->jnt_qposadr[joint]);
     CopyNext(qvel_, next_qvel, DofSize(type), qvel + model->jnt_dofadr[joint]);
-    if (from_config_ && type != mjJNT_FREE && type != mjJNT_BALL)
+    if (!from_config_) continue;
+    if (type == mjJNT_FREE || type == mjJNT_BALL)
+      CheckQuaternion(model, joint, qpos);
+    else
       CheckRange(model, joint, qpos[model->jnt_qposadr[joint]]);
   }
 }

@@ -24,6 +24,7 @@ class SceneStart {
   void TakeKeyframe(mjsKey* key);
   void SetQpos(mjModel* model, int key) const;
   void CheckRange(const mjModel* model, int joint, double q) const;
+  static void CheckQuaternion(const mjModel* model, int joint, const mjtNum* qpos);
 
   std::string file_;
   bool keep_ = false;   ///< the file's keyframes stay: they fit, and one of them is the start

@@ -12,14 +12,24 @@ using config::Node;
 
 constexpr const char* kNone = "none";
 
-std::string Wanted(const Node& task, const std::vector<std::string>& overrides) {
-  std::string name = kNone;
+struct Wanted {
+  std::string name;
+  std::string where;  ///< "task.yaml:3:12"
+};
+
+Wanted WantedPreset(const Node& task, const std::vector<std::string>& overrides) {
+  Wanted wanted{kNone, ""};
   const Node* given = task.Find("randomize");
-  if (given != nullptr && given->kind == Node::Kind::kScalar) name = given->scalar;
   for (const std::string& assignment : overrides) {
-    if (assignment.starts_with("randomize=")) name = Trim(assignment.substr(10));
+    if (!assignment.starts_with("randomize=")) continue;
+    wanted = {Trim(assignment.substr(10)), "command line"};
+    given = nullptr;
   }
-  return name;
+  if (given == nullptr || given->kind == Node::Kind::kNull) return wanted;
+  if (given->kind != Node::Kind::kScalar) {
+    ThrowUser(given->mark.ToString(), ": randomize must be the name of one preset");
+  }
+  return {given->scalar, given->mark.ToString()};
 }
 
 /// What to merge over `base` + `over` to have `base` again.
@@ -53,11 +63,14 @@ std::vector<std::string> PackagedPresets() {
 
 void ApplyPreset(Node& task, const std::vector<std::string>& overrides) {
   if (task.kind != Node::Kind::kMap) return;  // the reader will say so
-  const std::string name = Wanted(task, overrides);
+  const auto [name, where] = WantedPreset(task, overrides);
   Node* presets = task.Find("presets");
   if (presets != nullptr && presets->kind != Node::Kind::kMap) return;
   if (const Node* undo = presets != nullptr ? presets->Find(kNone) : nullptr) {
     const Node copy = *undo;
+    if (copy.kind != Node::Kind::kMap) {
+      ThrowUser(copy.mark.ToString(), ": presets.none must be a map, a part of a task file");
+    }
     presets->Erase(kNone);
     config::Merge(task, copy);
   }
@@ -78,7 +91,7 @@ void ApplyPreset(Node& task, const std::vector<std::string>& overrides) {
     }
     std::ranges::sort(known);
     known.erase(std::ranges::unique(known).begin(), known.end());
-    throw UserError(UnknownName("randomisation", name, known));
+    ThrowUser(where, ": ", UnknownName("randomisation", name, known));
   }
   if (preset.kind != Node::Kind::kMap) {
     ThrowUser(preset.mark.ToString(), ": a preset must be a map, a part of a task file");

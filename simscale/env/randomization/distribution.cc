@@ -20,6 +20,10 @@ void CheckRange(const char* name, const std::vector<double>& range, bool positiv
   if (range[0] > range[1]) {
     ThrowUser(name, " must be [low, high] with low <= high, got [", range[0], ", ", range[1], "]");
   }
+  if (!std::isfinite(range[1] - range[0])) {
+    ThrowUser(name, " must not be wider than a number can be, got [", range[0], ", ", range[1],
+              "]");
+  }
   if (positive && range[0] <= 0) {
     ThrowUser(name, " of log_uniform must be above 0, got [", range[0], ", ", range[1], "]");
   }

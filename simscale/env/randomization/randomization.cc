@@ -53,12 +53,13 @@ void CheckBounds(const RandomizationTerm& term, const Distribution& distribution
     const int components = term.components();
     const std::string element = term.element_label(i / components);
     const std::string component = term.component_label(i % components);
+    const std::string of = component.empty() ? element : Cat(element, ".", component);
     if (std::isnan(end) || std::isinf(end)) {
       ThrowUser("range must be given, too: values must be in ", low, " .. ", high,
                 ", and a normal has no ends");
     }
-    ThrowUser("values must be in ", low, " .. ", high, ", got ", end, " (of ", element,
-              component.empty() ? "" : ".", component, ", which is ", nominal,
+    ThrowUser("values must be in ", low, " .. ", high, ", got ", end, " (",
+              of.empty() ? "" : Cat("of ", of, ", "), "which is ", nominal,
               "). Change range or operation.");
   }
 }

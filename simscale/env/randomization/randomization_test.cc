@@ -226,7 +226,7 @@ TEST(Randomization, RefusesInOneLine) {
   EXPECT_EQ(Refused("{term: light_count, params: {lights: [left, right]}, range: [0.5, 2]}"),
             "randomization.x: range must be whole numbers, got 0.5");
   EXPECT_EQ(Refused("{term: light_count, params: {lights: [left, right]}, range: [0, 2]}"),
-            "randomization.x: values must be in 1 .. 2, got 0 (of , which is 2). Change range or "
+            "randomization.x: values must be in 1 .. 2, got 0 (which is 2). Change range or "
             "operation.");
   EXPECT_EQ(
       Refused("{term: camera_fovy, params: {cameras: [front]}, range: [1, 5]}"),

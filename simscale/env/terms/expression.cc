@@ -76,7 +76,7 @@ std::string ParseMessage(const mu::ParserError& error, const std::string& text) 
   while (!what.empty() && (what.back() == '.' || what.back() == ' ')) what.pop_back();
   if (!what.empty()) what[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(what[0])));
   const size_t place = std::min(static_cast<size_t>(std::max(0, error.GetPos())), text.size());
-  return Cat("expression: ", what, " at character ", place + 1, " of '", text, "'");
+  return Cat("expression: ", what, " at character ", place + 1, " of '", Shortened(text), "'");
 }
 
 /// A parser's constructor and its compiler touch statics of muParser's.
@@ -176,7 +176,7 @@ void Expression::CheckNames(int action_dim) {
   }
   const std::vector<std::string> functions = FunctionNames();
   for (const Token& token : NamesIn(text_)) {
-    const std::string at = Cat(" at character ", token.place, " of '", text_, "'");
+    const std::string at = Cat(" at character ", token.place, " of '", Shortened(text_), "'");
     const std::string& name = token.name;
     if (token.is_function) {
       if (std::ranges::find(functions, name) == functions.end()) {
@@ -223,12 +223,12 @@ std::unique_ptr<Expression::Parser> Expression::Compile() const {
     const mu::SToken* token = parser->parser.GetByteCode().GetBase();
     for (; token->Cmd != mu::cmEND; ++token) {
       if (token->Cmd == mu::cmASSIGN) {
-        ThrowUser("expression: must not assign (=); == compares. Got '", text_, "'");
+        ThrowUser("expression: must not assign (=); == compares. Got '", Shortened(text_), "'");
       }
     }
     if (const int results = parser->parser.GetNumResults(); results != 1) {
       ThrowUser("expression: must be one formula, got ", results, " with commas between them: '",
-                text_, "'");
+                Shortened(text_), "'");
     }
   } catch (const mu::ParserError& error) {
     throw UserError(ParseMessage(error, text_));

@@ -34,9 +34,10 @@ struct PlaceParams {
             {.help = "least horizontal distance from it", .unit = "m", .min = 0});
   }
   void Validate() const {
-    for (const auto* range : {&x, &y, &z, &yaw}) {
+    for (const auto& [key, range] :
+         {std::pair{"x", &x}, std::pair{"y", &y}, std::pair{"z", &z}, std::pair{"yaw", &yaw}}) {
       if ((*range)[0] > (*range)[1]) {
-        ThrowUser("a range must be [low, high] with low <= high, got [", (*range)[0], ", ",
+        ThrowUser(key, " must be [low, high] with low <= high, got [", (*range)[0], ", ",
                   (*range)[1], "]");
       }
     }

@@ -153,7 +153,8 @@ class Ranges {
   static void Spread(std::string_view key, std::vector<double>& values, size_t count) {
     if (values.size() == 1) values.resize(count, values[0]);
     if (values.size() != count) {
-      ThrowUser(key, " must have 1 number or ", count, ", got ", values.size());
+      ThrowUser(key, " must have 1 number", count == 1 ? "" : Cat(" or ", count), ", got ",
+                values.size());
     }
   }
   std::vector<double> low_, high_;

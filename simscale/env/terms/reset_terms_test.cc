@@ -179,7 +179,7 @@ TEST(ResetTerms, NameWhatIsWrong) {
            {"place", "{body: arm}",
             "body: 'arm' can't be placed: it is neither a free body nor a marker"},
            {"place", "{body: box, x: [2, 1]}",
-            "a range must be [low, high] with low <= high, got [2, 1]"},
+            "x must be [low, high] with low <= high, got [2, 1]"},
            {"place", "{body: goal, x: [0, 1], away_from: box, min_distance: 1}",
             "min_distance must be at most half of the range's diagonal (0.5 m), got 1"},
            {"velocity", "{body: arm}", "body: 'arm' is not free: it has no free joint"},

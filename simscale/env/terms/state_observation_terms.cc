@@ -46,7 +46,8 @@ class ArraySlice : public ObservationTerm {
  public:
   using Params = SliceOnlyParams;
   ArraySlice(const Params& params, const Model& model)
-      : slice_(params.Resolve("the array", static_cast<int>(model.get()->*total))) {}
+      : slice_(params.Resolve(array == &mjData::qvel ? "qvel" : "act",
+                              static_cast<int>(model.get()->*total))) {}
   int size() const override { return slice_.count; }
   void Write(const TermContext& context, std::span<double> out) const override {
     std::copy_n(context.data->*array + slice_.first, slice_.count, out.begin());
