@@ -178,7 +178,7 @@ void Rows::Reset(int row, int thread, const EpisodeKey& key, const ResetState& s
     const TermContext context = ContextOf(row, model, d);
     Observe(row, thread, context);
     ObserveInfo(row, context);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     // The episode can't begin. The row waits in the nominal start state and ends at its first step.
     broken_[r] = Cat("its reset failed: ", error.what());
     mj_resetData(task_->model().get(), d);
@@ -268,12 +268,17 @@ void Rows::Observe(int row, int thread, const TermContext& base) {
                            Memory(row, entry.signal_offset, entry.signal.memory_size()));
     }
     float* to = observations_.state[k].data() + at;
-    double bad = 0;  // stays 0 unless some number is not finite
+    float bad = 0;  // stays 0 unless some number is not finite, or too large for a float
     for (size_t i = 0; i < size; ++i) {
       to[i] = static_cast<float>(out[i]);
-      bad += out[i] * 0;
+      bad += to[i] * 0;
     }
-    if (bad != 0) throw Error(Cat("observation '", entry.name, "' is not finite"));
+    if (bad != 0) {
+      // Learners see the last observation of an episode that ends so, too: NaN would spoil them.
+      std::ranges::fill(out, 0.0);
+      std::fill_n(to, size, 0.0F);
+      throw Error(Cat("observation '", entry.name, "' is not finite"));
+    }
   }
 }
 
@@ -318,7 +323,7 @@ void Rows::Step(int row, int thread, std::span<const Real> action) {
       ObserveInfo(row, context);
       std::ranges::copy(scratch.executed, Stretch(last_action_, row, num_actions_).begin());
     }
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {  // terms of plugins may throw what they like
     good = false;
     what = error.what();
   }
@@ -408,6 +413,7 @@ void Rows::Judge(int row, const TermContext& base) {
     reward_terms_[Offset(row, num_rewards_) + k] = value;
     sum += value;
   }
+  if (!std::isfinite(sum)) throw Error(Cat("the sum of the reward terms is ", sum));
   reward_[r] = sum;
 }
 
@@ -417,8 +423,11 @@ void Rows::Quarantine(int row, int thread, mjData* d, const std::string& what, b
   ClearStep(row);
   terminated_[r] = non_finite_[r] = 1;
   const Scratch& scratch = scratch_[Size(thread)];
+  // A task in which every episode fails must fill neither the log nor the disk.
+  constexpr int64_t kMaxReports = 50;
+  const int64_t count = quarantined[Size(thread)];
   std::string where;
-  if (!config_.dump_dir.empty() && !from_reset) {
+  if (!config_.dump_dir.empty() && !from_reset && count <= kMaxReports) {
     const auto path = std::filesystem::path(config_.dump_dir) /
                       Cat("non_finite_", keys[r].seed, "_", keys[r].index, ".json");
     try {
@@ -430,8 +439,11 @@ void Rows::Quarantine(int row, int thread, mjData* d, const std::string& what, b
       where = Cat("; no dump: ", error.what());
     }
   }
-  LogWarning("episode ", keys[r].index, " of seed ", keys[r].seed, " (", task_->name(),
-             ") ended at step ", length_[r] + 1, ": ", what, where);
+  if (count == kMaxReports) where += "; further ones are counted, not reported";
+  if (count <= kMaxReports) {
+    LogWarning("episode ", keys[r].index, " of seed ", keys[r].seed, " (", task_->name(),
+               ") ended at step ", length_[r] + 1, ": ", what, where);
+  }
   mj_resetData(task_->model().get(), d);
   mj_step1(task_->model().get(), d);
 }
@@ -492,6 +504,10 @@ void Rows::Load(int row, int thread, std::span<const double> state, const Episod
   const size_t r = Size(row);
   const double steps = state.back();
   if (!(steps >= 0 && steps <= 1e9)) ThrowUser("a state's step count must be >= 0, got ", steps);
+  const auto bad = std::ranges::find_if(state, [](double x) { return !std::isfinite(x); });
+  if (bad != state.end()) {
+    ThrowUser("a state must be finite, got ", *bad, " as number ", bad - state.begin());
+  }
   auto in = state.begin() + physics_dim_;
   const auto take = [&](std::vector<double>& all, int size) {
     std::copy_n(in, size, all.begin() + static_cast<std::ptrdiff_t>(Offset(row, size)));

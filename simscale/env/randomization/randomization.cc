@@ -253,7 +253,7 @@ bool Randomization::SampleInterval(const EpisodeKey& key, double level, int step
     const double* schedule = memory.data() + entry.memory;
     const bool force = entry.term->target() == Target::kForce;
     if (step >= schedule[kNextStep]) {
-      const int occurrence = static_cast<int>(schedule[kOccurrence]) + 1;
+      const int occurrence = static_cast<int>(std::clamp(schedule[kOccurrence], 0.0, 1e9)) + 1;
       Draw(entry, key, level, occurrence, control_dt, step, values, memory);
       model_changed |= !force && entry.count > 0;
     } else if (force && step >= schedule[kEndStep]) {
