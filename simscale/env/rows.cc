@@ -425,7 +425,7 @@ void Rows::Quarantine(int row, int thread, mjData* d, const std::string& what, b
   const Scratch& scratch = scratch_[Size(thread)];
   // A task in which every episode fails must fill neither the log nor the disk.
   constexpr int64_t kMaxReports = 50;
-  const int64_t count = quarantined[Size(thread)];
+  const int64_t count = 1 + num_reports_.fetch_add(1, std::memory_order_relaxed);
   std::string where;
   if (!config_.dump_dir.empty() && !from_reset && count <= kMaxReports) {
     const auto path = std::filesystem::path(config_.dump_dir) /

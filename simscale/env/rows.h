@@ -2,6 +2,7 @@
 
 // The environments behind BatchedEnv, one at a time; private to env.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,10 +18,10 @@ namespace simscale::env {
 /// The state and the results of N environments. Calls for different rows may run at the same time
 /// on different threads; a call names its thread, whose scratch memory it uses.
 ///
-/// With stepping: current each row has an mjData of its own, since what mj_step1 left in it is needed
-/// by the next mj_step2. mj_step needs the integration state alone (mujoco.rollout rests on that,
-/// too): then a row is these few numbers, and each thread has one mjData, which stays in its core's
-/// cache from row to row.
+/// With stepping: current each row has an mjData of its own, since what mj_step1 left in it is
+/// needed by the next mj_step2. mj_step needs the integration state alone (mujoco.rollout rests on
+/// that, too): then a row is these few numbers, and each thread has one mjData, which stays in its
+/// core's cache from row to row.
 class Rows {
  public:
   Rows(std::shared_ptr<const Task> task, const BatchedEnvConfig& config, int num_threads);
@@ -105,9 +106,10 @@ class Rows {
   int physics_dim_, controller_dim_, memory_dim_, num_actions_, num_values_, values_memory_dim_;
   int curriculum_dim_, state_dim_, num_rewards_, num_info_;
   int start_keyframe_;
-  bool shares_data_;            ///< each thread has one mjData, each row its physics alone
-  std::vector<sim::Data> data_;  ///< one a row, unless shares_data_
-  std::vector<double> physics_;  ///< [N, physics_dim] if shares_data_
+  bool shares_data_;                     ///< each thread has one mjData, each row its physics alone
+  std::atomic<int64_t> num_reports_{0};  ///< rows that were quarantined so far, by any thread
+  std::vector<sim::Data> data_;          ///< one a row, unless shares_data_
+  std::vector<double> physics_;          ///< [N, physics_dim] if shares_data_
   std::unique_ptr<sim::Data> view_;
   std::vector<double> controller_state_, term_memory_, last_action_, values_, values_memory_;
   std::vector<std::byte> overlay_;
