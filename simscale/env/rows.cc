@@ -450,7 +450,8 @@ void Rows::Quarantine(int row, int thread, mjData* d, const std::string& what, b
 
 void Rows::EndEpisode(int row, int thread) {
   const size_t r = Size(row);
-  curriculum[r].Count(task_->config().curriculum, success_[r] != 0);
+  const CurriculumConfig& course = task_->config().curriculum;
+  if (course.enabled && config_.curriculum) curriculum[r].Count(course, success_[r] != 0);
   const auto keep = [&](const auto& from, auto& to, size_t width) {
     const auto at = static_cast<std::ptrdiff_t>(r * width);
     if (!from.empty()) std::copy_n(from.begin() + at, width, to.begin() + at);

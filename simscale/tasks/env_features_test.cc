@@ -271,7 +271,7 @@ presets:
 
 TEST_F(EnvFeatures, CurriculumFollowsEachRowsOwnSuccess) {
   const auto task = Make(R"(
-curriculum: {enabled: true, start: 0, step: 0.5, window: 2, promote: 0.5, demote: 0.1}
+curriculum: {enabled: true, start: 0, step: 0.5, window: 2, promote: 0.5, demote: 0.1, fixed: 0.25}
 terminations:
   done: {term: time_after, outcome: success, params: {seconds: 0.1}}
 randomization:
@@ -291,8 +291,9 @@ randomization:
   EXPECT_EQ(training.level(0), 0.5);
   EXPECT_NE(training.result().randomization[0], 1);
   EXPECT_NEAR(training.result().randomization[0], 1, 0.25);
-  const BatchedEnv fixed(task, {.num_envs = 2});
-  EXPECT_EQ(fixed.level(0), 1) << "where episodes stand by themselves";
+  BatchedEnv fixed(task, {.num_envs = 2, .autoreset = AutoresetMode::kSameStep});
+  for (ends = 0; ends < 4;) ends += fixed.Step(actions).terminated[0];
+  EXPECT_EQ(fixed.level(0), 0.25) << "where episodes stand by themselves, none changes the next";
 }
 
 TEST_F(EnvFeatures, ABadRowEndsAloneAndItsDumpOpensAgain) {
