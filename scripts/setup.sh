@@ -8,7 +8,8 @@
 . scripts/debian.sh
 
 REQUIREMENTS=(requirements.txt requirements-dev.txt)
-BARE_REQUIREMENTS=(requirements-assets.txt requirements-robomimic.txt) # installed without what they say they need
+# Installed without what they say they need.
+BARE_REQUIREMENTS=(requirements-assets.txt requirements-examples.txt requirements-robomimic.txt)
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
