@@ -62,7 +62,15 @@ class Command {
   void TaskFlag(const std::string& flag, const std::string& key, const std::string& type,
                 const std::string& help);
 
-  /// What flags and KEY=VALUE set, as overrides, flags first.
+  /// The same for a list: one item each time that the flag is given.
+  void TaskListFlag(const std::string& flag, const std::string& key, const std::string& type,
+                    const std::string& help);
+  /// The files that --plugin names.
+  std::vector<std::string> Plugins() const;
+  /// What TaskFlag and TaskListFlag set, as overrides of the task file.
+  std::vector<std::string> TaskOverrides() const;
+
+  /// What flags and KEY=VALUE set, as overrides, flags first; flags of the task file left out.
   std::vector<std::string> Overrides() const;
   /// The arguments that are no KEY=VALUE, of a configured command.
   std::vector<std::string> Arguments() const;
@@ -91,9 +99,12 @@ class Command {
   struct FieldOption {
     std::string path;
     bool text = false, is_switch = false;
+    bool of_task = false;  ///< sets a value of the task file
     std::string value;
+    std::vector<std::string> list;  ///< of a list's flag, which has no value
     CLI::Option* option = nullptr;
   };
+  static std::string OverrideOf(const FieldOption& field);
   const config::FieldDoc& Doc(const std::string& path) const;
   config::Node MergedConfig(std::vector<std::string>* task_overrides) const;
 
@@ -129,8 +140,9 @@ class Cli {
   std::vector<std::unique_ptr<Command>> commands_;
 };
 
-/// What changes a task from outside: --randomize. For commands with a `task` setting.
+/// What changes a task from outside: --randomize and --plugin. For commands that take a task.
 void AddTaskFlags(Command& command);
+void AddPluginFlag(Command& command);  ///< --plugin alone
 
 /// One argument that is KEY=VALUE rather than a path that has a "=" in it.
 bool IsAssignment(std::string_view text);

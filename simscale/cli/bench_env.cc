@@ -46,6 +46,7 @@ void AddBenchEnv(Cli& cli, Command& bench) {
   command.FieldFlag("--repeats", "repeats", "N");
   command.FieldFlag("--seed", "seed", "N");
   command.FieldFlag("--save-trajectories", "save_trajectories", "DIR");
+  AddPluginFlag(command);
   auto json = std::make_shared<std::string>();
   AddJsonFlag(command, *json);
   command.Run([&command, json] { return Run(command, *json); });

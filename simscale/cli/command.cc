@@ -107,8 +107,19 @@ void Command::TaskFlag(const std::string& flag, const std::string& key, const st
                        const std::string& help) {
   fields_.push_back(std::make_unique<FieldOption>());
   FieldOption& field = *fields_.back();
-  field.path = "task." + key;
+  field.path = key;
+  field.of_task = true;
   field.option = app_->add_option(flag, field.value, help)->type_name(type);
+}
+
+void Command::TaskListFlag(const std::string& flag, const std::string& key, const std::string& type,
+                           const std::string& help) {
+  fields_.push_back(std::make_unique<FieldOption>());
+  FieldOption& field = *fields_.back();
+  field.path = key;
+  field.of_task = true;
+  // One value a time: what follows is an argument or a setting.
+  field.option = app_->add_option(flag, field.list, help)->type_name(type)->expected(1)->take_all();
 }
 
 void Command::Lacks(const std::string& flag, const std::string& why) {
@@ -133,14 +144,35 @@ void Command::TakesArgument(const std::string& name, const std::string& help) {
       ->type_name(Cat("[", name, "] KEY=VALUE"));
 }
 
+std::string Command::OverrideOf(const FieldOption& field) {
+  if (!field.list.empty()) {
+    std::vector<std::string> items;
+    for (const std::string& item : field.list) items.push_back(Quoted(item));
+    return Cat(field.path, "=[", Join(items, ", "), "]");
+  }
+  if (field.is_switch) return field.path + "=true";
+  return Cat(field.path, "=", field.text ? Quoted(field.value) : field.value);
+}
+
+std::vector<std::string> Command::Plugins() const {
+  for (const auto& field : fields_) {
+    if (field->of_task && field->path == "plugins") return field->list;
+  }
+  return {};
+}
+
+std::vector<std::string> Command::TaskOverrides() const {
+  std::vector<std::string> overrides;
+  for (const auto& field : fields_) {
+    if (field->option->count() > 0 && field->of_task) overrides.push_back(OverrideOf(*field));
+  }
+  return overrides;
+}
+
 std::vector<std::string> Command::Overrides() const {
   std::vector<std::string> overrides;
   for (const auto& field : fields_) {
-    if (field->option->count() == 0) continue;
-    const std::string value = field->is_switch ? "true"
-                              : field->text    ? Quoted(field->value)
-                                               : field->value;
-    overrides.push_back(Cat(field->path, "=", value));
+    if (field->option->count() > 0 && !field->of_task) overrides.push_back(OverrideOf(*field));
   }
   for (const std::string& text : positional_) {
     if (IsAssignment(text)) overrides.push_back(text);
@@ -165,6 +197,7 @@ std::vector<std::string> Command::Arguments() const {
 config::Node Command::MergedConfig(std::vector<std::string>* task_overrides) const {
   Arguments();  // tells of what is neither
   config::Node node = config_file_.empty() ? config::Node::Map() : config::Compose(config_file_);
+  if (task_overrides != nullptr) *task_overrides = TaskOverrides();
   for (const std::string& assignment : Overrides()) {
     if (task_overrides != nullptr && assignment.starts_with("task.")) {
       task_overrides->push_back(assignment.substr(5));
@@ -179,6 +212,13 @@ void AddTaskFlags(Command& command) {
   command.TaskFlag("--randomize", "randomize", "NAME",
                    "domain randomisation: none, light, full or a preset of the task");
   command.Values("--randomize", {"none", "light", "full"});
+  AddPluginFlag(command);
+}
+
+void AddPluginFlag(Command& command) {
+  command.TaskListFlag("--plugin", "plugins", "FILE",
+                       "a shared library with terms of your own, in place of those that the task "
+                       "names; may be given again");
 }
 
 }  // namespace simscale::cli

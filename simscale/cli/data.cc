@@ -210,6 +210,11 @@ void AddData(Cli& cli) {
               "environments in lock-step (default 16)");
   replay.Flag("--threads", arguments->replay.threads, "N",
               "threads that step them (default 0: all cores)");
+  AddPluginFlag(replay);
+  replay.Run([&replay, arguments] {
+    arguments->replay.task = replay.TaskOverrides();
+    return Replay(*arguments);
+  });
 }
 
 }  // namespace simscale::cli

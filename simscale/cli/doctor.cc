@@ -230,14 +230,14 @@ void AddDoctor(Cli& cli) {
   command.Hide("--probe");
   command.Flag("--task", flags->check.task, "FILE",
                "play a new task with the zero and the random agent, and tell what looks wrong");
-  command.Flag("--randomize", flags->check.randomize, "NAME",
-               "with --task: a randomisation preset");
+  AddTaskFlags(command);
   command.Flag("--episodes", flags->check.episodes, "N",
                "with --task: episodes of each agent (20)");
   command.Flag("--dump", flags->check.dump, "FILE",
                "open the dump of a state that went bad, and take the fatal step again");
   command.Flag("--save", flags->check.save, "PNG", "with --dump: a picture of the last good state");
-  command.Run([flags] {
+  command.Run([&command, flags] {
+    flags->check.overrides = command.TaskOverrides();
     if (!flags->check.task.empty()) return CheckTaskFile(flags->check, Output(flags->json));
     if (!flags->check.dump.empty()) return OpenDump(flags->check, Output(flags->json));
     return flags->probe.empty() ? RunChecks(Output(flags->json)) : RunProbe(flags->probe);

@@ -17,8 +17,7 @@ int CheckTaskFile(const TaskCheckFlags& flags, const Output& output) {
   if (flags.episodes < 1 || flags.episodes > 100000) {
     ThrowUser("--episodes must be in 1 .. 100000, got ", flags.episodes);
   }
-  const auto task =
-      tasks::MakeTask(tasks::LoadTaskConfig(flags.task, {Cat("randomize=", flags.randomize)}));
+  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(flags.task, flags.overrides));
   const eval::TaskCheck check = eval::CheckTask(task, {.episodes = flags.episodes, .seed = 0});
   output.Text(eval::TaskCheckAsText(check));
   output.Json(eval::TaskCheckAsJson(check));
@@ -27,8 +26,8 @@ int CheckTaskFile(const TaskCheckFlags& flags, const Output& output) {
 
 int OpenDump(const TaskCheckFlags& flags, const Output& output) {
   const env::StateDump dump = env::LoadStateDump(flags.dump);
-  const auto task =
-      tasks::MakeTask(tasks::ParseTaskConfig(dump.task_config, flags.dump + ": task_config"));
+  const auto task = tasks::MakeTask(
+      tasks::ParseTaskConfig(dump.task_config, flags.dump + ": task_config", flags.overrides));
   env::BatchedEnv env(task, {});
   if (dump.action.size() != static_cast<size_t>(env.action_dim())) {
     ThrowUser(flags.dump, ": the action must have ", env.action_dim(), " numbers, got ",

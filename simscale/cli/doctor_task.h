@@ -1,13 +1,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "simscale/cli/output.h"
 
 namespace simscale::cli {
 
 struct TaskCheckFlags {
-  std::string task, randomize = "none", dump, save;
+  std::string task, dump, save;
+  std::vector<std::string> overrides;  ///< of the task file
   int episodes = 20;
 };
 

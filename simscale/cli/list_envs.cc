@@ -25,8 +25,9 @@ int ListAll(const Output& output) {
   return kOk;
 }
 
-int ListOne(const std::string& name, const std::string& randomize, const Output& output) {
-  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(name, {Cat("randomize=", randomize)}));
+int ListOne(const std::string& name, const std::vector<std::string>& overrides,
+            const Output& output) {
+  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(name, overrides));
   output.Text(Cat(task->TermTable(), "physics ", task->model()->opt.timestep, " s, control ",
                   task->config().control_rate, " Hz (", task->frame_skip(),
                   " physics steps each), at most ", task->config().max_episode_steps, " steps\n"));
@@ -64,8 +65,8 @@ void DescribeTerms(const char* section, const std::vector<env::TermType<T>>& typ
 }
 
 /// The term library, for those who write a task file.
-int ListTerms(const Output& output) {
-  const env::TermLibrary library = tasks::AllTerms();
+int ListTerms(const std::vector<std::string>& plugins, const Output& output) {
+  const env::TermLibrary library = tasks::AllTerms(plugins);
   std::string text;
   ordered_json json;
   DescribeTerms("observations", library.observations, text, json);
@@ -84,19 +85,19 @@ void AddListEnvs(Cli& cli) {
   Command& command = cli.Add(nullptr, "list-envs", "list the tasks, or tell one task's terms");
   struct Arguments {
     std::vector<std::string> names;
-    std::string json, randomize = "none";
+    std::string json;
     bool terms = false;
   };
   auto arguments = std::make_shared<Arguments>();
   command.Argument("NAME", arguments->names, "a task, or a path to a task file", 1);
   AddJsonFlag(command, arguments->json);
   command.Switch("--terms", arguments->terms, "list the term types that a task file may use");
-  command.Flag("--randomize", arguments->randomize, "NAME", "show the task with a preset merged");
-  command.Run([arguments] {
+  AddTaskFlags(command);
+  command.Run([&command, arguments] {
     const Output output(arguments->json);
-    if (arguments->terms) return ListTerms(output);
+    if (arguments->terms) return ListTerms(command.Plugins(), output);
     return arguments->names.empty() ? ListAll(output)
-                                    : ListOne(arguments->names[0], arguments->randomize, output);
+                                    : ListOne(arguments->names[0], command.TaskOverrides(), output);
   });
 }
 

@@ -70,10 +70,10 @@ Request Compose(const Command& command, const Flags& flags) {
 }
 
 /// Plays episodes of the dataset's own task, which may be a variant of a packaged one.
-train::TrainHooks MakeHooks(const Request& request) {
+train::TrainHooks MakeHooks(const Request& request, const std::vector<std::string>& overrides) {
   const auto& [config, meta] = request;
-  const auto task =
-      tasks::MakeTask(tasks::ParseTaskConfig(meta.task_config, config.dataset + ": task_config"));
+  const auto task = tasks::MakeTask(
+      tasks::ParseTaskConfig(meta.task_config, config.dataset + ": task_config", overrides));
   if (!meta.model_hash.empty() && meta.model_hash != task->model().hash()) {
     LogWarning(config.dataset,
                ": made with another version of the task's model (meshes or MuJoCo differ); the "
@@ -131,8 +131,9 @@ int Run(const Command& command, const Flags& flags) {
   const Request request = Compose(command, flags);
   const Output output(flags.json);
   const InterruptGuard guard;
-  const train::TrainResult result = train::RunTraining(
-      request.config, {.resume = flags.resume, .overwrite = flags.overwrite}, MakeHooks(request));
+  const train::TrainResult result =
+      train::RunTraining(request.config, {.resume = flags.resume, .overwrite = flags.overwrite},
+                         MakeHooks(request, command.TaskOverrides()));
   output.Json(ResultAsJson(result));
   if (!result.finished && !result.already_done) return kInterrupted;
   output.Text(ResultAsText(result));
@@ -155,6 +156,7 @@ void AddTrain(Cli& cli) {
   command.FieldFlag("--checkpoint-dir", "checkpoint_dir", "DIR");
   command.FieldFlag("--device", "device", "DEVICE");
   command.FieldFlag("--seed", "seed", "N");
+  AddPluginFlag(command);
   command.Switch("--resume", flags->resume, "go on with what lies in the checkpoint folder");
   command.Switch("--overwrite", flags->overwrite, "delete what lies in the checkpoint folder");
   command.Lacks("--use-wandb", "metrics go to the console, metrics.jsonl and TensorBoard files.");

@@ -144,8 +144,8 @@ class Replayer {
 
 ReplayReport Replay(const std::filesystem::path& path, const ReplayOptions& options) {
   const data::DatasetReader reader(path);
-  const auto task =
-      tasks::MakeTask(tasks::ParseTaskConfig(reader.meta().task_config, path.string()));
+  const auto task = tasks::MakeTask(
+      tasks::ParseTaskConfig(reader.meta().task_config, path.string(), options.task));
   if (task->model().hash() != reader.meta().model_hash) {
     ThrowUser(path.string(), ": was made with another model (hash ",
               reader.meta().model_hash.substr(0, 12), ", MuJoCo ", reader.meta().mujoco_version,

@@ -2,12 +2,14 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace simscale::datagen {
 
 struct ReplayOptions {
   int num_envs = 16;
-  int threads = 0;  ///< 0: all cores
+  int threads = 0;                ///< 0: all cores
+  std::vector<std::string> task;  ///< overrides of the task that the file holds
 };
 
 /// What playing a dataset's actions again gave.

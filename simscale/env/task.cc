@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <iomanip>
+#include <new>
 
 #include "simscale/common/error.h"
 
@@ -20,6 +21,12 @@ auto InSection(const std::string& task, const std::string& section, F&& build) {
   } catch (const UserError& error) {
     const std::string what = error.what();
     ThrowUser("task ", task, ": ", what.starts_with(section) ? "" : section + ": ", what);
+  } catch (const Error&) {
+    throw;  // the machine's refusals
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {  // terms of plugins may throw what they like
+    throw Error(Cat("task ", task, ": ", section, ": ", error.what()));
   }
 }
 

@@ -65,6 +65,10 @@ void TaskConfig::Describe(config::Fields& f) {
   f.Field("observation_space", observation_space,
           {.help = "what Python gets: a dict of keys, or the only key as one array",
            .choices = {"dict", "box"}});
+  f.Field("plugins", plugins,
+          {.help = "shared libraries with terms of your own, paths relative to this file"});
+  f.Field("plugin_sha256", plugin_sha256,
+          {.help = "of the plugins when the task was stored; filled in, not to be written"});
   f.Struct("scene", scene, "robot, table, objects, cameras and physics");
   f.Struct("controller", controller, "how actions move the robot");
   f.Struct("action", action, "noise and delay of actions");

@@ -53,6 +53,9 @@ struct TaskConfig {
   std::string stepping = "current";
   std::string observation_dtype = "float32";
   std::string observation_space = "dict";  ///< box: of one key alone
+  std::vector<std::string> plugins;        ///< shared libraries with terms of their own
+  /// Of the plugins' files when the task was stored; filled in by tasks::MakeTask.
+  std::vector<std::string> plugin_sha256;
   sim::SceneConfig scene;
   sim::ControllerConfig controller;
   SignalConfig action;  ///< from the agent to the controller

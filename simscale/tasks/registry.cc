@@ -5,10 +5,12 @@
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
+#include "simscale/common/log.h"
 #include "simscale/env/randomization/randomization.h"
 #include "simscale/env/terms/expression.h"
 #include "simscale/tasks/gymnasium_terms.h"
 #include "simscale/tasks/manipulation_terms.h"
+#include "simscale/tasks/plugins.h"
 #include "simscale/tasks/presets.h"
 
 namespace simscale::tasks {
@@ -75,11 +77,14 @@ std::string CanonicalTaskName(const std::string& name) {
                       " A task of your own is given as a path to its .yaml file."));
 }
 
-env::TermLibrary AllTerms() {
+env::TermLibrary AllTerms(const std::vector<std::string>& plugins,
+                          std::vector<std::string>* plugin_sha256) {
   env::TermLibrary library = env::CoreTerms();
   library.randomization = env::RandomizationTerms();
   AddManipulationTerms(library);
   AddGymnasiumTerms(library);
+  std::vector<std::string> hashes = AddPlugins(plugins, library);
+  if (plugin_sha256 != nullptr) *plugin_sha256 = std::move(hashes);
   env::AddExpressionTerms(library);  // last: an expression may name any of the observation terms
   return library;
 }
@@ -92,16 +97,31 @@ env::TaskConfig LoadTaskConfig(const std::string& name_or_file,
   // What lies beside the task file is found from anywhere, now and by whoever reads the stored
   // task.
   sim::ResolveFiles(task.scene, file.parent_path());
+  ResolvePlugins(task.plugins, file.parent_path().string());
   return task;
 }
 
 env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source,
                                 const std::vector<std::string>& overrides) {
-  return Resolve(config::ParseYaml(yaml, source), overrides);
+  env::TaskConfig task = Resolve(config::ParseYaml(yaml, source), overrides);
+  ResolvePlugins(task.plugins, "");
+  return task;
 }
 
 std::shared_ptr<const env::Task> MakeTask(const env::TaskConfig& config) {
-  return std::make_shared<const env::Task>(config, AllTerms());
+  if (config.plugins.empty()) return std::make_shared<const env::Task>(config, AllTerms());
+  env::TaskConfig task = config;
+  env::TermLibrary library;
+  try {
+    library = AllTerms(task.plugins, &task.plugin_sha256);
+  } catch (const UserError& error) {
+    ThrowUser("task ", config.name, ": ", error.what());
+  }
+  if (!config.plugin_sha256.empty() && config.plugin_sha256 != task.plugin_sha256) {
+    LogWarning("task ", config.name, ": ", Join(config.plugins, ", "),
+               " differs from what the task was stored with: its terms may do something else");
+  }
+  return std::make_shared<const env::Task>(std::move(task), library);
 }
 
 }  // namespace simscale::tasks

@@ -18,8 +18,10 @@ std::string CanonicalTaskName(const std::string& name);
 /// "pick_place" -> "SimScale/PickPlace-v0", "ant_v5" -> "SimScale/Ant-v5".
 std::string GymnasiumId(const std::string& name);
 
-/// Every term type a task may use: the core ones and those of the packaged tasks.
-env::TermLibrary AllTerms();
+/// Every term type a task may use: the core ones, those of the packaged tasks, and those of plugins
+/// (tasks/plugins.h). plugin_sha256: if not null, gets the hashes of the plugins' files.
+env::TermLibrary AllTerms(const std::vector<std::string>& plugins = {},
+                          std::vector<std::string>* plugin_sha256 = nullptr);
 
 /// Reads a packaged task or a task file, with its `defaults:` composed and `overrides`
 /// ("scene.timestep=0.002") applied. "randomize=full" among them, or in the file, merges the preset
@@ -35,7 +37,8 @@ std::vector<std::string> PresetNames(const env::TaskConfig& config);
 env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source,
                                 const std::vector<std::string>& overrides = {});
 
-/// Compiles the task's model and terms.
+/// Loads the task's plugins and compiles its model and terms. Notes the plugins' hashes in the
+/// task's plugin_sha256, and warns if a stored task had others.
 std::shared_ptr<const env::Task> MakeTask(const env::TaskConfig& config);
 
 }  // namespace simscale::tasks
