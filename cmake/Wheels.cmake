@@ -2,16 +2,25 @@
 # The wheels' folder is asked from SIMSCALE_PYTHON (default: the project's .venv).
 # A MuJoCo or LibTorch installed elsewhere is taken from SIMSCALE_MUJOCO_DIR / SIMSCALE_TORCH_DIR.
 
-if(NOT SIMSCALE_PYTHON)
+if(SKBUILD)  # `pip install .`: the interpreter that pip builds for
+  set(SIMSCALE_PYTHON "${Python_EXECUTABLE}")
+elseif(NOT SIMSCALE_PYTHON)
   set(SIMSCALE_PYTHON "${CMAKE_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH
       "Python whose site-packages hold the pinned wheels")
 endif()
 if(NOT EXISTS "${SIMSCALE_PYTHON}")
   message(FATAL_ERROR "no Python at ${SIMSCALE_PYTHON}: run 'make setup' first, or pass -DSIMSCALE_PYTHON=...")
 endif()
+# Where `import mujoco` would find it; not always in site-packages: pip builds wheels in an environment
+# of its own. -P: what lies in the present folder has no say.
 execute_process(
-  COMMAND "${SIMSCALE_PYTHON}" -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+  COMMAND "${SIMSCALE_PYTHON}" -P -c "import importlib.util, os
+spec = importlib.util.find_spec('mujoco')
+print(os.path.dirname(spec.submodule_search_locations[0]) if spec else '')"
   OUTPUT_VARIABLE SIMSCALE_SITE_PACKAGES OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+if(NOT SIMSCALE_SITE_PACKAGES)
+  set(SIMSCALE_SITE_PACKAGES "${CMAKE_BINARY_DIR}/no-mujoco")  # named in the messages below
+endif()
 
 # --- MuJoCo -------------------------------------------------------------------------------------
 set(SIMSCALE_MUJOCO_DIR "${SIMSCALE_SITE_PACKAGES}/mujoco" CACHE PATH "folder with include/mujoco and libmujoco")
@@ -21,6 +30,7 @@ if(NOT _mujoco_lib)
 endif()
 list(GET _mujoco_lib 0 _mujoco_lib)
 add_library(mujoco::mujoco SHARED IMPORTED GLOBAL)
+set(SIMSCALE_MUJOCO_LIBRARY "${_mujoco_lib}")
 set_target_properties(mujoco::mujoco PROPERTIES IMPORTED_LOCATION "${_mujoco_lib}")
 target_include_directories(mujoco::mujoco SYSTEM INTERFACE "${SIMSCALE_MUJOCO_DIR}/include")
 

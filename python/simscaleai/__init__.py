@@ -10,6 +10,8 @@ id imports it, in worker processes for example. (Gymnasium 1 looks for no plugin
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from simscaleai import _native
 from simscaleai._registration import list_envs, make_env, make_vec, register_envs
 from simscaleai.env import SimScaleEnv
@@ -20,9 +22,25 @@ __all__ = [
     "SimScaleEnv",
     "SimScaleVectorEnv",
     "__version__",
+    "cmake_dir",
     "list_envs",
     "make_env",
     "make_vec",
 ]
+
+
+def cmake_dir() -> str:
+    """What an installed package's find_package(simscale) needs, to build plugins in C++:
+    cmake -Dsimscale_DIR="$(python -c 'import simscaleai; print(simscaleai.cmake_dir())')"
+    """
+    folder = Path(__file__).parent / "lib/cmake/simscale"
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder}: no such folder, as this package was not installed by `pip install .`. Run"
+            " `cmake --install build/release --component development --prefix DIR` and take"
+            " DIR/lib/cmake/simscale"
+        )
+    return str(folder)
+
 
 register_envs()
