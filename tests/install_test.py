@@ -1,0 +1,114 @@
+"""What `cmake --install` and the wheel bring: it runs from another place, without the build tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import simscaleai
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.fixture(scope="module")
+def prefix(simscale_bin, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("installed")
+    for component in ("programs", "assets", "python"):
+        subprocess.run(
+            ["cmake", "--install", simscale_bin.parent.parent, "--component", component, "--prefix", folder],
+            check=True,
+            capture_output=True,
+        )
+    return folder
+
+
+def run(*command: object, cwd: Path, **environment: str) -> str:
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": "", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_only_what_belongs_there_is_installed(prefix):
+    assert {path.name for path in prefix.iterdir()} == {"bin", "lib", "libexec", "python", "share"}
+    assert [path.name for path in (prefix / "bin").iterdir()] == ["simscale"]
+    assert [path.name for path in (prefix / "libexec").iterdir()] == ["simscale-torch"]
+    sources = {path.name for path in (ROOT / "python/simscaleai").glob("*.py")}
+    installed = {path.name for path in (prefix / "python/simscaleai").iterdir()}
+    assert sources <= installed
+    assert all(re.fullmatch(r"_\w+\.cpython.*\.so|py\.typed|\w+\.pyi", name) for name in installed - sources)
+
+
+def test_the_installed_programs_run_on_the_installed_files(prefix, tmp_path):
+    program = prefix / "bin/simscale"
+    assert run(program, "--version", cwd=tmp_path).startswith(f"simscale {PROJECT_VERSION} (MuJoCo 3.14.0)")
+    assert "SimScale/PickPlace-v0" in run(program, "list-envs", cwd=tmp_path)
+    assert re.search(r"\bbc\b", run(program, "list-models", cwd=tmp_path))  # with LibTorch
+    flags = ["--policy", "scripted", "--env-name", "reach", "--n-episodes", 2, "--video-episodes", 1]
+    told = run(
+        program,
+        "eval",
+        *flags,
+        "--video",
+        "films",
+        "video.picture.width=64",
+        "video.picture.height=64",
+        cwd=tmp_path,
+    )
+    assert "2 of 2 episodes succeed" in told
+    assert len(list((tmp_path / "films").glob("*.mp4"))) == 1
+
+
+SCRIPT = """
+import gymnasium, simscaleai
+print(simscaleai.__file__)
+observation, _ = gymnasium.make("SimScale/PickPlace-v0").reset(seed=1)
+print(sorted(observation))
+"""
+
+
+def test_the_installed_module_runs(prefix, tmp_path):
+    told = run(sys.executable, "-c", SCRIPT, cwd=tmp_path, PYTHONPATH=str(prefix / "python")).splitlines()
+    assert told[0] == str(prefix / "python/simscaleai/__init__.py")
+    assert "'object_pos'" in told[1]
+
+
+def test_a_build_tree_says_that_it_has_no_cmake_files():
+    with pytest.raises(FileNotFoundError, match="cmake --install build/release --component development"):
+        simscaleai.cmake_dir()
+
+
+# --- pyproject.toml ---
+
+PINS = {
+    line.split("==")[0].lower(): line.strip()
+    for line in (ROOT / "requirements.txt").read_text().splitlines()
+    if "==" in line
+}
+(PROJECT_VERSION,) = re.findall(
+    PROJECT["tool"]["scikit-build"]["metadata"]["version"]["regex"].replace("?P<value>", ""),
+    (ROOT / "CMakeLists.txt").read_text(),
+)
+
+
+def test_the_version_comes_from_one_place():
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert simscaleai.__version__ == PROJECT_VERSION
+
+
+def test_the_wheel_asks_for_what_requirements_txt_pins():
+    asked = [name for name in PROJECT["build-system"]["requires"] if name != "pip"]
+    for requirement in asked + PROJECT["project"]["dependencies"]:
+        assert requirement == PINS[requirement.split("==")[0]]
