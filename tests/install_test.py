@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import gymnasium
 import pytest
 import simscaleai
 
@@ -85,6 +88,59 @@ def test_the_installed_module_runs(prefix, tmp_path):
     assert "'object_pos'" in told[1]
 
 
+# --- As a wheel lays it out ---
+
+
+@pytest.fixture(scope="module")
+def site(prefix, simscale_bin, tmp_path_factory) -> Path:
+    """A folder as pip makes one of the wheel, which takes minutes to build: the same files, moved."""
+    folder = tmp_path_factory.mktemp("environment") / "site-packages"
+    folder.mkdir()
+    (folder / "gymnasium").symlink_to(Path(gymnasium.__file__).parent)  # the robots of some tasks
+    shutil.copytree(prefix / "python/simscaleai", folder / "simscaleai")
+    for part in ("bin", "lib", "libexec", "share"):
+        shutil.copytree(prefix / part, folder / "simscaleai" / part)
+    build = simscale_bin.parent.parent
+    component = ["--component", "development", "--prefix", folder / "simscaleai"]
+    subprocess.run(["cmake", "--install", build, *component], check=True, capture_output=True)
+    return folder
+
+
+def test_the_launcher_becomes_the_program(site, tmp_path):
+    command = [sys.executable, shutil.copy(ROOT / "python/simscale", tmp_path)]
+    told = run(*command, "--version", cwd=tmp_path, PYTHONPATH=str(site))
+    assert told.startswith(f"simscale {PROJECT_VERSION} ")
+    checks = json.loads(run(*command, "doctor", "--json", "-", cwd=tmp_path, PYTHONPATH=str(site)))["checks"]
+    found = {check["name"]: check["text"] for check in checks if check["status"] == "OK"}
+    assert found["share folder"] == str(site / "simscaleai/share/simscale")
+    assert found["network"].startswith("LibTorch ")
+    assert found["video"] == "H.264 in MP4"
+
+
+def test_its_module_finds_its_files(site, tmp_path):
+    script = SCRIPT + "print(simscaleai.cmake_dir())"
+    told = run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=str(site)).splitlines()
+    assert told[0] == str(site / "simscaleai/__init__.py")
+    assert "'object_pos'" in told[1]
+    assert (Path(told[2]) / "simscaleConfig.cmake").is_file()
+
+
+def test_a_wheel_looks_for_libraries_in_the_packages_beside_it(tmp_path):
+    """Configured as scikit-build-core does; what its install scripts say is what a wheel gets."""
+    flags = {"SKBUILD": 2, "SKBUILD_SCRIPTS_DIR": tmp_path / "scripts", "Python_EXECUTABLE": sys.executable}
+    flags |= PROJECT["tool"]["scikit-build"]["cmake"]["define"]
+    defines = [f"-D{name}={value}" for name, value in flags.items()]
+    run("cmake", "-S", ROOT, "-B", tmp_path / "build", "-G", "Ninja", *defines, cwd=tmp_path)
+    scripts = "".join(path.read_text() for path in (tmp_path / "build").rglob("cmake_install.cmake"))
+    assert set(re.findall(r'RPATH "(\$ORIGIN.*?)"', scripts.replace("\\$", "$"))) == {
+        "$ORIGIN/../../torch/lib:$ORIGIN/../../mujoco",
+        "$ORIGIN/../mujoco",
+    }
+    assert f'DESTINATION "{tmp_path}/scripts" TYPE PROGRAM FILES "{ROOT}/python/simscale"' in scripts
+    config = (tmp_path / "build/cmake/simscaleConfig.cmake").read_text()
+    assert '"${_simscale_beside}/mujoco" ""' in config
+
+
 def test_a_build_tree_says_that_it_has_no_cmake_files():
     with pytest.raises(FileNotFoundError, match="cmake --install build/release --component development"):
         simscaleai.cmake_dir()
@@ -98,7 +154,7 @@ PINS = {
     if "==" in line
 }
 (PROJECT_VERSION,) = re.findall(
-    PROJECT["tool"]["scikit-build"]["metadata"]["version"]["regex"].replace("?P<value>", ""),
+    PROJECT["tool"]["dynamic-metadata"][0]["regex"].replace("?P<value>", ""),
     (ROOT / "CMakeLists.txt").read_text(),
 )
 
