@@ -47,6 +47,19 @@ def simscale_in(simscale_bin: Path) -> Callable[[Path], Simscale]:
     return lambda folder: runner(simscale_bin, folder)
 
 
+@pytest.fixture(scope="session")
+def install_into(simscale_bin: Path) -> Callable[..., None]:
+    """install_into(prefix, "programs", "assets") is `cmake --install` of these components of the build."""
+
+    def install(prefix: Path, *components: str) -> None:
+        for component in components:
+            command = ["cmake", "--install", simscale_bin.parent.parent, "--component", component]
+            done = subprocess.run([*command, "--prefix", prefix], capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, done.stderr
+
+    return install
+
+
 def runner(binary: Path, folder: Path) -> Simscale:
     def run(
         *arguments: object,

@@ -20,14 +20,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.fixture(scope="module")
-def prefix(simscale_bin, tmp_path_factory) -> Path:
+def prefix(install_into, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
-    for component in ("programs", "assets", "python"):
-        subprocess.run(
-            ["cmake", "--install", simscale_bin.parent.parent, "--component", component, "--prefix", folder],
-            check=True,
-            capture_output=True,
-        )
+    install_into(folder, "programs", "assets", "python")
     return folder
 
 
@@ -92,7 +87,7 @@ def test_the_installed_module_runs(prefix, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def site(prefix, simscale_bin, tmp_path_factory) -> Path:
+def site(prefix, install_into, tmp_path_factory) -> Path:
     """A folder as pip makes one of the wheel, which takes minutes to build: the same files, moved."""
     folder = tmp_path_factory.mktemp("environment") / "site-packages"
     folder.mkdir()
@@ -100,9 +95,7 @@ def site(prefix, simscale_bin, tmp_path_factory) -> Path:
     shutil.copytree(prefix / "python/simscaleai", folder / "simscaleai")
     for part in ("bin", "lib", "libexec", "share"):
         shutil.copytree(prefix / part, folder / "simscaleai" / part)
-    build = simscale_bin.parent.parent
-    component = ["--component", "development", "--prefix", folder / "simscaleai"]
-    subprocess.run(["cmake", "--install", build, *component], check=True, capture_output=True)
+    install_into(folder / "simscaleai", "development")
     return folder
 
 

@@ -26,12 +26,10 @@ def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def prefix(simscale_bin, tmp_path_factory) -> Path:
+def prefix(install_into, tmp_path_factory) -> Path:
     """An installation of what plugins are built with."""
     folder = tmp_path_factory.mktemp("installed")
-    build = simscale_bin.parent.parent
-    done = run("cmake", "--install", build, "--component", "development", "--prefix", folder, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    install_into(folder, "development")
     return folder
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-RESERVED = {"success", "non_finite", "randomization", "level", "final_obs", "final_info", "episode"}
+from simscaleai import _native
 
 
 class InfoLayout:
     """Which column goes to which key. Shapes: N environments, K reward terms, I numbers of info."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        taken = RESERVED | {name for name, _ in spec["info"]}
+        taken = {*_native.info_keys} | {name for name, _ in spec["info"]}
         #: [K] keys of the reward terms; one that another thing has taken is called reward_NAME
         self.rewards = tuple(f"reward_{name}" if name in taken else name for name in spec["rewards"])
         self.randomized = len(spec["randomization"]) > 0

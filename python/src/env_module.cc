@@ -10,6 +10,7 @@
 #include "renderer.h"
 #include "simscale/common/thread_pool.h"
 #include "simscale/common/version.h"
+#include "simscale/env/task_config.h"
 #include "simscale/sim/robot_files.h"
 #include "simscale/tasks/registry.h"
 
@@ -34,6 +35,8 @@ NB_MODULE(_env, m) {
   m.doc() = "The native environments behind simscaleai's classes.";
   TranslateErrors();
   m.attr("version") = kVersion;
+  m.attr("info_keys") =
+      nb::cast(std::vector<std::string>(env::kInfoKeys.begin(), env::kInfoKeys.end()));
 
   nb::class_<Env>(m, "Env")
       .def(

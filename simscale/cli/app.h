@@ -104,6 +104,7 @@ class Command {
     std::vector<std::string> list;  ///< of a list's flag, which has no value
     CLI::Option* option = nullptr;
   };
+  FieldOption& AddField(const std::string& path);
   static std::string OverrideOf(const FieldOption& field);
   const config::FieldDoc& Doc(const std::string& path) const;
   config::Node MergedConfig(std::vector<std::string>* task_overrides) const;

@@ -62,20 +62,22 @@ const config::FieldDoc& Command::Doc(const std::string& path) const {
   return *doc;
 }
 
+Command::FieldOption& Command::AddField(const std::string& path) {
+  fields_.push_back(std::make_unique<FieldOption>());
+  fields_.back()->path = path;
+  return *fields_.back();
+}
+
 void Command::FieldFlag(const std::string& flag, const std::string& path, const std::string& type) {
   const config::FieldDoc& doc = Doc(path);
-  fields_.push_back(std::make_unique<FieldOption>());
-  FieldOption& field = *fields_.back();
-  field.path = path;
+  FieldOption& field = AddField(path);
   field.text = doc.type == "text";
   field.option = app_->add_option(flag, field.value, HelpOf(doc, false))->type_name(type);
   if (doc.range.starts_with("one of ")) Values(flag, Split(doc.range.substr(7), ','));
 }
 
 void Command::FieldSwitch(const std::string& flag, const std::string& path) {
-  fields_.push_back(std::make_unique<FieldOption>());
-  FieldOption& field = *fields_.back();
-  field.path = path;
+  FieldOption& field = AddField(path);
   field.is_switch = true;
   const std::string help = HelpOf(Doc(path), true);
   field.option = app_->add_flag(flag, help);
@@ -105,18 +107,14 @@ void Command::Argument(const std::string& name, std::vector<std::string>& values
 
 void Command::TaskFlag(const std::string& flag, const std::string& key, const std::string& type,
                        const std::string& help) {
-  fields_.push_back(std::make_unique<FieldOption>());
-  FieldOption& field = *fields_.back();
-  field.path = key;
+  FieldOption& field = AddField(key);
   field.of_task = true;
   field.option = app_->add_option(flag, field.value, help)->type_name(type);
 }
 
 void Command::TaskListFlag(const std::string& flag, const std::string& key, const std::string& type,
                            const std::string& help) {
-  fields_.push_back(std::make_unique<FieldOption>());
-  FieldOption& field = *fields_.back();
-  field.path = key;
+  FieldOption& field = AddField(key);
   field.of_task = true;
   // One value a time: what follows is an argument or a setting.
   field.option = app_->add_option(flag, field.list, help)->type_name(type)->expected(1)->take_all();

@@ -179,7 +179,10 @@ Command& AddDataCommand(Cli& cli, Command& data, const std::string& name, const 
   Command& command = cli.Add(&data, name, help);
   command.Argument("FILE", arguments->files, files_help);
   AddJsonFlag(command, arguments->json);
-  command.Run([arguments, run] { return run(*arguments); });
+  command.Run([&command, arguments, run] {
+    arguments->replay.task = command.TaskOverrides();
+    return run(*arguments);
+  });
   return command;
 }
 
@@ -211,10 +214,6 @@ void AddData(Cli& cli) {
   replay.Flag("--threads", arguments->replay.threads, "N",
               "threads that step them (default 0: all cores)");
   AddPluginFlag(replay);
-  replay.Run([&replay, arguments] {
-    arguments->replay.task = replay.TaskOverrides();
-    return Replay(*arguments);
-  });
 }
 
 }  // namespace simscale::cli

@@ -44,21 +44,23 @@ std::string Join(std::span<const std::string> parts, std::string_view separator)
   return joined;
 }
 
-std::string Escaped(std::string_view text) {
+void AppendEscaped(std::string& line, char c, bool ascii_only) {
   static constexpr char kHex[] = "0123456789abcdef";
-  std::string line;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      line += "\\n";
-    } else if (c == '\t') {
-      line += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      line += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
-    } else {
-      line += c;
-    }
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '\n') {
+    line += "\\n";
+  } else if (c == '\t') {
+    line += "\\t";
+  } else if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && ascii_only)) {
+    line += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+  } else {
+    line += c;
   }
+}
+
+std::string Escaped(std::string_view text) {
+  std::string line;
+  for (const char c : text) AppendEscaped(line, c);
   return line;
 }
 

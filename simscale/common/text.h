@@ -20,6 +20,9 @@ std::string Cat(const Args&... args) {
 /// Joins with a separator: Join({"a", "b"}, ", ") is "a, b".
 std::string Join(std::span<const std::string> parts, std::string_view separator);
 
+/// Appends a character to a line: a control character as \n, \t, \x1b, with ascii_only also a byte
+/// above 0x7f as \xff.
+void AppendEscaped(std::string& line, char c, bool ascii_only = false);
 /// One line whatever the text: line breaks and other control characters as \n, \t, \x1b.
 std::string Escaped(std::string_view text);
 /// At most `limit` bytes of it (whole UTF-8 characters), then "..." if there is more.

@@ -180,22 +180,12 @@ size_t FindInvalidUtf8(std::string_view text) {
 }
 
 std::string Printable(std::string_view text, size_t limit) {
-  static constexpr char kHex[] = "0123456789abcdef";
   const bool valid = FindInvalidUtf8(text) == std::string_view::npos;
   std::string line;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const bool starts_character = (c & 0xc0) != 0x80;
+  for (const char c : text) {
+    const bool starts_character = (static_cast<unsigned char>(c) & 0xc0) != 0x80;
     if (line.size() >= limit && (starts_character || !valid)) return line + "...";
-    if (c == '\n') {
-      line += "\\n";
-    } else if (c == '\t') {
-      line += "\\t";
-    } else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !valid)) {
-      line += {'\\', 'x', kHex[c >> 4], kHex[c & 15]};
-    } else {
-      line += static_cast<char>(c);
-    }
+    AppendEscaped(line, c, !valid);
   }
   return line;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "simscale/common/error.h"
 #include "simscale/common/thread_pool.h"
@@ -119,17 +118,14 @@ std::span<const double> BatchedEnv::final_randomization() const {
   return impl_->rows.final_randomization;
 }
 double BatchedEnv::level(int row) const { return impl_->rows.curriculum.at(Size(row)).level; }
-int64_t BatchedEnv::num_quarantined() const {
-  const auto& counts = impl_->rows.quarantined;
-  return std::accumulate(counts.begin(), counts.end(), int64_t{0});
-}
+int64_t BatchedEnv::num_quarantined() const { return impl_->rows.num_quarantined(); }
 int BatchedEnv::state_dim() const { return impl_->rows.state_dim(); }
 const mjData* BatchedEnv::data(int row) const {
-  if (row < 0 || row >= num_envs()) throw ShapeError(Cat("no row ", row));
+  impl_->rows.CheckRow(row);
   return impl_->rows.View(row);
 }
 const mjModel* BatchedEnv::model(int row) const {
-  if (row < 0 || row >= num_envs()) throw ShapeError(Cat("no row ", row));
+  impl_->rows.CheckRow(row);
   return impl_->rows.ModelOf(row, 0);
 }
 
@@ -197,7 +193,7 @@ void BatchedEnv::GetState(int row, std::span<double> state) const {
   if (state.size() != Size(state_dim())) {
     throw ShapeError(Cat("a state has ", state_dim(), " numbers, got ", state.size()));
   }
-  if (row < 0 || row >= num_envs()) throw ShapeError(Cat("no row ", row));
+  impl_->rows.CheckRow(row);
   impl_->rows.Save(row, state);
 }
 
@@ -206,7 +202,7 @@ void BatchedEnv::SetState(int row, std::span<const double> state, const EpisodeK
     throw ShapeError(
         Cat("a state of ", task().name(), " has ", state_dim(), " numbers, got ", state.size()));
   }
-  if (row < 0 || row >= num_envs()) throw ShapeError(Cat("no row ", row));
+  impl_->rows.CheckRow(row);
   impl_->rows.Load(row, 0, state, key);
 }
 

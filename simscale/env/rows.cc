@@ -55,7 +55,6 @@ Rows::Rows(std::shared_ptr<const Task> task, const BatchedEnvConfig& config, int
   info_.resize(n * Size(num_info_));
   final_info.resize(info_.size());
   final_randomization.resize(values_.size());
-  quarantined.resize(Size(num_threads));
   const ModelOverlay* overlay = task_->overlay();
   if (overlay != nullptr) overlay_.resize(n * overlay->size());
   size_t largest = 0;
@@ -96,6 +95,10 @@ void Rows::MakeBuffers(Buffers& buffers, ObservationView& view) const {
   for (size_t k = 0; k < buffers.state.size(); ++k) {
     view.keys.push_back({&task_->observation_specs()[k], buffers.state[k], {}, buffers.state64[k]});
   }
+}
+
+void Rows::CheckRow(int row) const {
+  if (row < 0 || row >= num_envs_) throw ShapeError(Cat("no row ", row));
 }
 
 mjData* Rows::OpenBlank(int row, int thread) {
@@ -419,13 +422,12 @@ void Rows::Judge(int row, const TermContext& base) {
 
 void Rows::Quarantine(int row, int thread, mjData* d, const std::string& what, bool from_reset) {
   const size_t r = Size(row);
-  ++quarantined[Size(thread)];
   ClearStep(row);
   terminated_[r] = non_finite_[r] = 1;
   const Scratch& scratch = scratch_[Size(thread)];
   // A task in which every episode fails must fill neither the log nor the disk.
   constexpr int64_t kMaxReports = 50;
-  const int64_t count = 1 + num_reports_.fetch_add(1, std::memory_order_relaxed);
+  const int64_t count = 1 + num_quarantined_.fetch_add(1, std::memory_order_relaxed);
   std::string where;
   if (!config_.dump_dir.empty() && !from_reset && count <= kMaxReports) {
     const auto path = std::filesystem::path(config_.dump_dir) /

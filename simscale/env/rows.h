@@ -44,6 +44,10 @@ class Rows {
   /// For lookers-on: the row's mjData with what derives from its state. Not while rows are stepped.
   const mjData* View(int row);
 
+  void CheckRow(int row) const;  ///< throws ShapeError if there is no such row
+
+  /// Episodes that ended for a non-finite state or a failure.
+  int64_t num_quarantined() const { return num_quarantined_.load(std::memory_order_relaxed); }
   int state_dim() const { return state_dim_; }
   int num_actions() const { return num_actions_; }
   const Task& task() const { return *task_; }
@@ -55,8 +59,6 @@ class Rows {
   StepResult result;
   ObservationView final_view;
   std::vector<double> final_info, final_randomization;
-  /// Ended for a non-finite state or a failure; one count a thread.
-  std::vector<int64_t> quarantined;
 
  private:
   struct Scratch {
@@ -106,10 +108,10 @@ class Rows {
   int physics_dim_, controller_dim_, memory_dim_, num_actions_, num_values_, values_memory_dim_;
   int curriculum_dim_, state_dim_, num_rewards_, num_info_;
   int start_keyframe_;
-  bool shares_data_;                     ///< each thread has one mjData, each row its physics alone
-  std::atomic<int64_t> num_reports_{0};  ///< rows that were quarantined so far, by any thread
-  std::vector<sim::Data> data_;          ///< one a row, unless shares_data_
-  std::vector<double> physics_;          ///< [N, physics_dim] if shares_data_
+  bool shares_data_;  ///< each thread has one mjData, each row its physics alone
+  std::atomic<int64_t> num_quarantined_{0};
+  std::vector<sim::Data> data_;  ///< one a row, unless shares_data_
+  std::vector<double> physics_;  ///< [N, physics_dim] if shares_data_
   std::unique_ptr<sim::Data> view_;
   std::vector<double> controller_state_, term_memory_, last_action_, values_, values_memory_;
   std::vector<std::byte> overlay_;

@@ -49,21 +49,19 @@ std::vector<Task::Entry<Base>> Task::Build(
       known.push_back(type.name);
       if (type.name == config.term) found = &type;
     }
-    const std::string where = Cat("task ", config_.name, ": ", section, ".", name);
-    if (config.term.empty()) {
-      std::vector<std::string> others;
-      for (const auto& other : configs) {
-        if (!other.second.term.empty()) others.push_back(other.first);
-      }
-      ThrowUser(where,
-                ": says no `term:`. To add one, name its type (simscale list-envs --terms); ",
-                "to change one of the task's, use its name: ", Join(others, ", "));
-    }
-    if (found == nullptr) ThrowUser(where, ": ", UnknownName("term", config.term, known));
+    const std::string place = Cat(section, ".", name);
     Entry<Base> entry;
     entry.name = name;
-    const std::string section_name = Cat(section, ".", name);
-    entry.term = InSection(config_.name, section_name, [&] {
+    entry.term = InSection(config_.name, place, [&] {
+      if (config.term.empty()) {
+        std::vector<std::string> others;
+        for (const auto& other : configs) {
+          if (!other.second.term.empty()) others.push_back(other.first);
+        }
+        ThrowUser("says no `term:`. To add one, name its type (simscale list-envs --terms); ",
+                  "to change one of the task's, use its name: ", Join(others, ", "));
+      }
+      if (found == nullptr) throw UserError(UnknownName("term", config.term, known));
       return found->make(config.params, TermScope(model_, action_dim()));
     });
     needs_contact_forces_ = needs_contact_forces_ || entry.term->needs_contact_forces();
@@ -72,7 +70,7 @@ std::vector<Task::Entry<Base>> Task::Build(
     if constexpr (requires { config.signal; }) {
       int size = 1;
       if constexpr (requires { entry.term->size(); }) size = entry.term->size();
-      entry.signal = InSection(config_.name, section_name, [&] {
+      entry.signal = InSection(config_.name, place, [&] {
         return Signal(config.signal, size, Cat(section, "/", name));
       });
       entry.signal_offset = TakeMemory(entry.signal.memory_size());

@@ -1,9 +1,7 @@
 #include "simscale/env/task_config.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <string_view>
 
 #include "simscale/common/error.h"
 
@@ -82,14 +80,6 @@ void TaskConfig::Describe(config::Fields& f) {
   f.Field("presets", presets, {.help = "name: partial task file, merged over it by randomize"});
   f.Struct("curriculum", curriculum, "how success changes the difficulty");
 }
-
-namespace {
-
-/// What `info` tells of every task.
-constexpr std::array<std::string_view, 7> kInfoKeys = {
-    "success", "non_finite", "randomization", "level", "final_obs", "final_info", "episode"};
-
-}  // namespace
 
 void TaskConfig::Validate() const {
   if (name.empty()) ThrowUser("name: a task needs a name, got none");

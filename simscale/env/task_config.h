@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +14,10 @@
 #include "simscale/sim/scene.h"
 
 namespace simscale::env {
+
+/// What Python's `info` tells of every task; no name for an info term.
+inline constexpr std::array<std::string_view, 7> kInfoKeys = {
+    "success", "non_finite", "randomization", "level", "final_obs", "final_info", "episode"};
 
 /// One named term of a task file.
 struct TermConfig {

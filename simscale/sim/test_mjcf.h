@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -26,8 +27,9 @@ class MjcfTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    dir_ = std::filesystem::path(::testing::TempDir()) /
-           (std::string(info->test_suite_name()) + "_" + info->name());
+    std::string name = std::string(info->test_suite_name()) + "_" + info->name();
+    std::ranges::replace(name, '/', '_');  // of tests with parameters
+    dir_ = std::filesystem::path(::testing::TempDir()) / name;
     std::filesystem::remove_all(dir_);
     std::filesystem::create_directories(dir_);
   }

@@ -3,15 +3,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
 #include "simscale/common/error.h"
 #include "simscale/env/batched_env.h"
 #include "simscale/env/state_dump.h"
+#include "simscale/sim/test_mjcf.h"
 #include "simscale/tasks/registry.h"
 
 namespace simscale::env {
@@ -19,7 +18,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-namespace fs = std::filesystem;
 
 /// A pendulum with a motor: qpos, qvel and nothing else.
 constexpr char kPendulum[] = R"(
@@ -53,22 +51,19 @@ resets:
   angle: {term: qpos_noise, params: {scale: 0.5}}
 )";
 
-class EnvFeatures : public ::testing::Test {
+class EnvFeatures : public sim::MjcfTest {
  protected:
   void SetUp() override {
-    dir_ = fs::temp_directory_path() / Cat("simscale_env_features_", ::getpid());
-    fs::create_directories(dir_);
-    std::ofstream(dir_ / "pendulum.xml") << kPendulum;
+    MjcfTest::SetUp();
+    Write(kPendulum, "pendulum.xml");
   }
-  void TearDown() override { fs::remove_all(dir_); }
 
   std::shared_ptr<const Task> Make(const std::string& more,
                                    const std::vector<std::string>& overrides = {}) const {
     std::string yaml = kTask;
-    yaml.replace(yaml.find("ROBOT"), 5, (dir_ / "pendulum.xml").string());
+    yaml.replace(yaml.find("ROBOT"), 5, (dir() / "pendulum.xml").string());
     return tasks::MakeTask(tasks::ParseTaskConfig(yaml + more, "pendulum.yaml", overrides));
   }
-  fs::path dir_;
 };
 
 std::vector<double> StateOf(const BatchedEnv& env, int row) {
@@ -298,7 +293,7 @@ randomization:
 
 TEST_F(EnvFeatures, ABadRowEndsAloneAndItsDumpOpensAgain) {
   const auto task = Make(kRandom);
-  BatchedEnv env(task, {.num_envs = 3, .num_threads = 2, .dump_dir = (dir_ / "dumps").string()});
+  BatchedEnv env(task, {.num_envs = 3, .num_threads = 2, .dump_dir = (dir() / "dumps").string()});
   BatchedEnv untouched(task, {.num_envs = 3});
   env.Reset(0);
   untouched.Reset(0);
@@ -320,7 +315,7 @@ TEST_F(EnvFeatures, ABadRowEndsAloneAndItsDumpOpensAgain) {
   EXPECT_EQ(env.num_quarantined(), 1);
   EXPECT_EQ(StateOf(env, 0), StateOf(untouched, 0));
   EXPECT_EQ(StateOf(env, 2), StateOf(untouched, 2));
-  const StateDump dump = LoadStateDump(dir_ / "dumps" / "non_finite_1_0.json");
+  const StateDump dump = LoadStateDump(dir() / "dumps" / "non_finite_1_0.json");
   const auto reopened = tasks::MakeTask(tasks::ParseTaskConfig(dump.task_config, "dump"));
   BatchedEnv again(reopened, {});
   again.SetState(0, dump.state, dump.key);

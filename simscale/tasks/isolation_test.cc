@@ -21,28 +21,22 @@ using ::testing::Each;
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
-class Isolation : public ::testing::Test {
+class Isolation : public sim::MjcfTest {
  protected:
   void SetUp() override {
-    dir_ = fs::path(::testing::TempDir()) /
-           Cat("isolation_", ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(dir_);
-    fs::create_directories(dir_);
-    std::ofstream(dir_ / "robot.xml") << kRobot;
+    MjcfTest::SetUp();
+    Write(kRobot);
   }
-  void TearDown() override { fs::remove_all(dir_); }
 
   env::TaskConfig Config(const std::vector<std::string>& overrides) {
     env::TaskConfig config = ParseTaskConfig(kBaseTask, "base", overrides);
-    sim::ResolveFiles(config.scene, dir_);
+    sim::ResolveFiles(config.scene, dir());
     return config;
   }
   std::shared_ptr<const env::Task> Make(const std::vector<std::string>& overrides) {
     return MakeTask(Config(overrides));
   }
-  std::string Dumps() const { return (dir_ / "dumps").string(); }
-
-  fs::path dir_;
+  std::string Dumps() const { return (dir() / "dumps").string(); }
 };
 
 std::vector<double> StateOf(const BatchedEnv& batch, int row) {
@@ -159,7 +153,7 @@ TEST_F(Isolation, PhysicsThatExplodesEndsItsRowAloneAndItsDumpOpens) {
   stiff.replace(stiff.find(damping), damping.size(), "stiffness=\"1e7\"");
   const std::string option = "<option ";
   stiff.replace(stiff.find(option), option.size(), "<option gravity=\"0 0 0\" ");
-  std::ofstream(dir_ / "robot.xml") << stiff;
+  Write(stiff);
   // A spring that this step can't follow: at rest nothing happens, off it everything does.
   const auto task = Make({"scene.timestep=0.1", "frame_skip=1", "scene.integrator=euler",
                           "terminations=null", "resets=null", "max_episode_steps=1000"});

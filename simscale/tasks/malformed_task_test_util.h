@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "simscale/common/error.h"
+#include "simscale/sim/test_mjcf.h"
 #include "simscale/tasks/registry.h"
 
 /// Task files that users may get wrong, on a small robot that has one of everything.
@@ -76,45 +76,38 @@ inline std::string Repeat(const std::string& text, int times) {
 }
 
 /// A folder with the task and what it may name: other tasks and robots, whole and broken.
-class MalformedTaskTest : public ::testing::TestWithParam<Malformed> {
+class MalformedTaskTest : public sim::MjcfTest, public ::testing::WithParamInterface<Malformed> {
  protected:
   void SetUp() override {
-    const std::string test = ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    dir_ = std::filesystem::path(::testing::TempDir()) /
-           ("malformed_task_" + test.substr(test.find('/') + 1));
-    std::filesystem::remove_all(dir_);
-    std::filesystem::create_directories(dir_ / "folder.yaml");
-    Write("robot.xml", kRobot);
-    Write("base.yaml", kBaseTask);
-    Write("circle.yaml", "defaults: [task]\n");
-    Write("broken.yaml", "a: [\n");
-    Write("unknown.yaml", "resetts: {}\n");
-    Write("broken.xml", "<mujoco><worldbody><body name='arm'><ge");
-    Write("nan.xml", "<mujoco><worldbody><geom size='1' pos='nan 0 0'/></worldbody></mujoco>");
+    MjcfTest::SetUp();
+    std::filesystem::create_directories(dir() / "folder.yaml");
+    Write(kRobot);
+    Write(kBaseTask, "base.yaml");
+    Write("defaults: [task]\n", "circle.yaml");
+    Write("a: [\n", "broken.yaml");
+    Write("resetts: {}\n", "unknown.yaml");
+    Write("<mujoco><worldbody><body name='arm'><ge", "broken.xml");
+    Write("<mujoco><worldbody><geom size='1' pos='nan 0 0'/></worldbody></mujoco>", "nan.xml");
     std::string tiny = kRobot;
-    Write("tiny.xml", tiny.insert(tiny.find("<option"), "<size memory='1K'/>"));
-    Write("hand.xml",
-          "<mujoco><worldbody><body name='pole'><geom size='0.1'/></body></worldbody></mujoco>");
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
-
-  void Write(const std::string& name, const std::string& text) {
-    std::ofstream(dir_ / name, std::ios::binary) << text;
+    Write(tiny.insert(tiny.find("<option"), "<size memory='1K'/>"), "tiny.xml");
+    Write("<mujoco><worldbody><body name='pole'><geom size='0.1'/></body></worldbody></mujoco>",
+          "hand.xml");
   }
 
   void Check() {
     const Malformed& malformed = GetParam();
     const bool whole = malformed.text.starts_with("<>");
-    Write("task.yaml",
-          whole ? malformed.text.substr(2) : "defaults: [base]\n" + malformed.text + "\n");
+    const std::string file =
+        Write(whole ? malformed.text.substr(2) : "defaults: [base]\n" + malformed.text + "\n",
+              "task.yaml");
     std::string message = "nothing is wrong with it";
     try {
-      MakeTask(LoadTaskConfig((dir_ / "task.yaml").string(), malformed.overrides));
+      MakeTask(LoadTaskConfig(file, malformed.overrides));
     } catch (const UserError& error) {
       message = error.what();
     }
     // The file with line and column, where that is known; else the task and its section.
-    const std::string folder = dir_.string() + "/";
+    const std::string folder = dir().string() + "/";
     EXPECT_THAT(message,
                 ::testing::AnyOf(::testing::StartsWith(folder), ::testing::StartsWith("task arm: "),
                                  ::testing::StartsWith("command line: ")));
@@ -124,8 +117,6 @@ class MalformedTaskTest : public ::testing::TestWithParam<Malformed> {
     while ((at = message.find(folder)) != std::string::npos) message.erase(at, folder.size());
     EXPECT_THAT(message, ::testing::HasSubstr(malformed.message));
   }
-
-  std::filesystem::path dir_;
 };
 
 }  // namespace simscale::tasks

@@ -11,6 +11,7 @@
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/env/batched_env.h"
+#include "simscale/sim/test_mjcf.h"
 #include "simscale/tasks/registry.h"
 
 namespace simscale::tasks {
@@ -24,21 +25,19 @@ std::string Plugin(const std::string& name) {
 }
 
 /// A pendulum of a file of its own, with terms of the plugin `good`.
-class Plugins : public ::testing::Test {
+class Plugins : public sim::MjcfTest {
  protected:
   void SetUp() override {
-    dir_ = fs::path(::testing::TempDir()) /
-           Cat("plugins_", ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(dir_);
-    fs::create_directories(dir_ / "build");
-    std::ofstream(dir_ / "robot.xml") << R"(
+    MjcfTest::SetUp();
+    fs::create_directories(dir() / "build");
+    Write(R"(
 <mujoco>
   <worldbody>
     <body name="pole"><joint name="hinge" axis="0 1 0"/><geom size="0.1" pos="0 0 -0.5"/></body>
   </worldbody>
   <actuator><motor name="motor" joint="hinge" ctrlrange="-1 1"/></actuator>
-</mujoco>)";
-    std::ofstream(dir_ / "task.yaml") << R"(
+</mujoco>)");
+    Write(R"(
 name: swing
 frame_skip: 1
 scene: {robot: robot.xml, backdrop: false}
@@ -52,12 +51,12 @@ resets:
   angle: {term: joint_noise, params: {joints: [hinge], noise: 0.5}}
 randomization:
   held: {term: weight, params: {body: pole}, operation: set, range: [0.25, 0.75]}
-)";
-    fs::copy_file(Plugin("good"), dir_ / "build/libgood.so");
+)",
+          "task.yaml");
+    fs::copy_file(Plugin("good"), dir() / "build/libgood.so");
   }
-  void TearDown() override { fs::remove_all(dir_); }
 
-  std::string File() const { return (dir_ / "task.yaml").string(); }
+  std::string File() const { return (dir() / "task.yaml").string(); }
   std::string Error(const std::vector<std::string>& overrides) const {
     try {
       MakeTask(LoadTaskConfig(File(), overrides));
@@ -69,8 +68,6 @@ randomization:
   std::string Wrong(const std::string& plugin) const {
     return Error({Cat("plugins=[\"", plugin, "\"]")});
   }
-
-  fs::path dir_;
 };
 
 TEST_F(Plugins, TermsWorkAsOursDo) {
@@ -106,22 +103,22 @@ TEST_F(Plugins, AnExpressionMayNameTheirObservations) {
 
 TEST_F(Plugins, TheResolvedTaskRepeatsTheRunAndSaysIfThePluginChanged) {
   const auto task = MakeTask(LoadTaskConfig(File()));
-  const std::string library = (dir_ / "build/libgood.so").string();
+  const std::string library = (dir() / "build/libgood.so").string();
   EXPECT_EQ(task->config().plugins, std::vector<std::string>{library});
   EXPECT_EQ(task->config().plugin_sha256, std::vector<std::string>{Sha256Hex(ReadFile(library))});
   EXPECT_EQ(MakeTask(ParseTaskConfig(task->ResolvedYaml(), "stored"))->ResolvedYaml(),
             task->ResolvedYaml());
 
-  fs::rename(library, dir_ / "moved.so");
+  fs::rename(library, dir() / "moved.so");
   const auto parse = [&](const std::vector<std::string>& overrides) {
     return MakeTask(ParseTaskConfig(task->ResolvedYaml(), "stored", overrides));
   };
   EXPECT_THROW(parse({}), UserError);
-  const std::string moved = Cat("plugins=[\"", (dir_ / "moved.so").string(), "\"]");
+  const std::string moved = Cat("plugins=[\"", (dir() / "moved.so").string(), "\"]");
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(parse({moved})->config().plugin_sha256, task->config().plugin_sha256);
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
-  std::ofstream(dir_ / "moved.so", std::ios::binary | std::ios::app) << "another build";
+  std::ofstream(dir() / "moved.so", std::ios::binary | std::ios::app) << "another build";
   ::testing::internal::CaptureStderr();
   EXPECT_NE(parse({moved})->config().plugin_sha256, task->config().plugin_sha256);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
@@ -153,7 +150,7 @@ TEST_F(Plugins, OneLineForEveryWrongLibrary) {
   EXPECT_EQ(Wrong("/no/such.so"),
             "task swing: plugins: /no/such.so: no such file. Give the shared library that the "
             "plugin's build made: --plugin build/libmy_terms.so");
-  EXPECT_THAT(Wrong(dir_.string()), HasSubstr(": is no file. Give the shared library"));
+  EXPECT_THAT(Wrong(dir().string()), HasSubstr(": is no file. Give the shared library"));
   EXPECT_THAT(Wrong(File()),
               HasSubstr("task.yaml: can't be loaded as a shared library (invalid ELF header)."));
   EXPECT_THAT(Wrong(Plugin("no_entry")),
