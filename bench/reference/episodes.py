@@ -94,6 +94,8 @@ class Rollout:
     no thread waiting for the others, and the states, which it has to write after each physics step, go
     into one buffer a thread. One pool with a call for each length is as quick on HalfCheetah, whose
     episodes are all of one length, and gave a third of it on Ant, where most calls held one episode.
+
+    Resets are included, as in the environments: mj_resetData, the state, mj_forward.
     """
 
     def __init__(
@@ -111,7 +113,10 @@ class Rollout:
         self.work: list[tuple[Episode, tuple]] = []
         for episode in sorted(recording.episodes, key=lambda e: e.begin - e.end):
             control = np.repeat(actions[episode.begin : episode.end, episode.row], frame_skip, axis=0)
-            state, warmstart = self._start(episode, scratch)
+            self._reset(episode, scratch)
+            state = np.empty(mujoco.mj_stateSize(model, FULL))
+            mujoco.mj_getState(model, scratch, state, FULL)
+            warmstart = scratch.qacc_warmstart.copy()
             arguments = (state[None], warmstart[None], control.astype(np.float64)[None])
             self.work.append((episode, arguments))
         longest = max(e.end - e.begin for e in recording.episodes) * frame_skip
@@ -121,20 +126,17 @@ class Rollout:
         self.sensors = [np.zeros((1, longest, model.nsensordata)) for _ in range(threads)]
         self.pools = [rollout.Rollout(nthread=0) for _ in range(threads)]
 
-    def _start(self, episode: Episode, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
-        """Resets as the environments do: mj_resetData, the state, mj_forward."""
+    def _reset(self, episode: Episode, data: mujoco.MjData) -> None:
         mujoco.mj_resetData(self.model, data)
         data.qpos[:], data.qvel[:] = episode.qpos, episode.qvel
         mujoco.mj_forward(self.model, data)
-        state = np.empty(mujoco.mj_stateSize(self.model, FULL))
-        mujoco.mj_getState(self.model, data, state, FULL)
-        return state, data.qacc_warmstart.copy()
 
     def _play(self, i: int, left: Iterator[tuple[Episode, tuple]], visit: Any = None) -> None:
         model, data, pool = [self.model], self.data[i], self.pools[i]
         for episode, (start, warmstart, control) in left:
             steps = control.shape[1]
             states, sensors = self.states[i][:, :steps], self.sensors[i][:, :steps]
+            self._reset(episode, data[0])
             pool.rollout(
                 model,
                 data,

@@ -63,15 +63,16 @@ class Core:
 
     # --- Actions ---
 
-    def step(self, action: Any, shape: tuple[int, ...]) -> None:
-        """One control step with an action of `shape`; numbers that are not float32 become float64."""
+    def step(self, action: Any, shape: tuple[int, ...]) -> tuple[bool, int]:
+        """One control step with an action of `shape`; numbers that are not float32 become float64.
+        Returns whether an episode has ended, and how many rows have taken a step."""
         if type(action) is not np.ndarray or action.dtype.char not in "fd":
             action = np.asarray(action)
             if action.dtype.char not in "fd":
                 action = action.astype(np.float64)
         if action.shape != shape:
             raise ValueError(f"an action must have the shape {shape}, got {action.shape}")
-        self.native.step(action)
+        return self.native.step(action)
 
     # --- Resets ---
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from simscaleai._env import Env, Renderer, hardware_threads, info_keys, set_wheel_dirs, tasks, version
+from simscaleai._env import (
+    Env,
+    Renderer,
+    RowCopies,
+    hardware_threads,
+    info_keys,
+    set_wheel_dirs,
+    tasks,
+    version,
+)
 
-__all__ = ["Env", "Renderer", "hardware_threads", "info_keys", "tasks", "version"]
+__all__ = ["Env", "Renderer", "RowCopies", "hardware_threads", "info_keys", "tasks", "version"]
 
 # A task's `wheel:PACKAGE/robot.xml` means the packages that `import` would find.
 set_wheel_dirs([p for p in sys.path if Path(p).name in ("site-packages", "dist-packages")])

@@ -15,6 +15,7 @@ from gymnasium.vector.utils import batch_space
 
 from simscaleai import _spaces
 from simscaleai._core import Core
+from simscaleai._step_copies import StepCopies
 
 Observation = np.ndarray | dict[str, np.ndarray]
 _MODES = {
@@ -31,9 +32,10 @@ class SimScaleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle
     modes: observations [N, ...], reward [N] float64, terminated and truncated [N] bool, and infos with an
     array a key and under "_key" which rows it holds for.
 
-    copy: True gives new arrays in every call. False gives views of the native memory (observations, reward,
-    terminated and truncated): nothing is copied, and they hold until the next step or reset. Either
-    kind goes to other libraries by DLPack without a copy, e.g. torch.from_dlpack(observation).
+    copy: True gives arrays that stay as they are for as long as you hold them. False gives views of the
+    native memory (observations, reward, terminated and truncated): nothing is copied, and they hold until
+    the next step or reset. Either kind goes to other libraries by DLPack without a copy, e.g.
+    torch.from_dlpack(observation).
     num_threads: None takes as many as there are cores for this process, at most num_envs.
     The other arguments are SimScaleEnv's.
     """
@@ -100,9 +102,8 @@ class SimScaleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._action_shape = self.action_space.shape
+        self._is_dict = not core.spec["box"]
         self._started = False
-        #: [N] rows whose episode ended in the last step
-        self._ended = np.zeros(num_envs, np.bool_)
         self._any_ended = False
         self._bind()
 
@@ -115,6 +116,9 @@ class SimScaleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle
         self._success, self._non_finite = buffers["success"], buffers["non_finite"]
         self._terms, self._info = buffers["reward_terms"], buffers["info"]
         self._randomization = buffers["randomization"]
+        #: [N] rows whose episode ended in the last step, and those that took one in it
+        self._ended, self._stepped = buffers["ended"], buffers["stepped"]
+        self._copies = StepCopies(self._core.layout, buffers, everything=self.copy)
 
     @property
     def randomization_names(self) -> list[str]:
@@ -147,7 +151,6 @@ class SimScaleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle
         rows = np.flatnonzero(mask).astype(np.int32)
         self._core.reset(rows, [seeds[row] for row in rows], options, lambda: self.np_random)
         self._started = True
-        self._ended = self._ended & ~mask
         self._any_ended = bool(self._ended.any())
         return self._observe(), self._always(self._info, self._randomization, mask)
 
@@ -177,35 +180,31 @@ class SimScaleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle
                 f"the episodes of environments {np.flatnonzero(self._ended).tolist()} have ended:"
                 " reset them with reset(options={'reset_mask': ...}) before the next step"
             )
-        self._core.step(actions, self._action_shape)
-        was_reset = self._ended if self._any_ended else None  # of the next-step mode
-        self._ended = self._terminated | self._truncated
-        self._any_ended = bool(self._ended.any())
-        infos = self._infos(was_reset)
-        if self.copy:
-            reward, ends = self._reward.copy(), (self._terminated.copy(), self._truncated.copy())
-        else:
-            reward, ends = self._reward, (self._terminated, self._truncated)
-        return self._observe(), reward, *ends, infos
+        self._any_ended, num_stepped = self._core.step(actions, self._action_shape)
+        stepped = None if num_stepped == self.num_envs else self._stepped
+        results = self._copies.take(stepped)
+        infos = self._infos(results, num_stepped)
+        if not self.copy:
+            return self._observe(), self._reward, self._terminated, self._truncated, infos
+        observations = results.observations
+        observations = observations.copy() if self._is_dict else next(iter(observations.values()))
+        return observations, results.reward, results.terminated, results.truncated, infos
 
     def _observe(self) -> Observation:
-        if self._core.spec["box"]:
+        if not self._is_dict:
             (array,) = self._observations.values()
             return array.copy() if self.copy else array
         if self.copy:
             return {key: array.copy() for key, array in self._observations.items()}
         return dict(self._observations)
 
-    def _infos(self, was_reset: np.ndarray | None) -> dict[str, Any]:
-        layout = self._core.layout
-        infos = self._always(self._info, self._randomization, None)
-        stepped = None if was_reset is None else ~was_reset
-        if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            stepped = None
-            if self._any_ended:
-                stepped = ~self._ended
-                infos.update(self._final(self._ended))
-        layout.add_vector_step(infos, self._terms, self._success, self._non_finite, stepped)
+    def _infos(self, results: Any, num_stepped: int) -> dict[str, Any]:
+        infos: dict[str, Any] = (results.infos if num_stepped > 0 else results.always).copy()
+        if self._core.layout.has_level:
+            infos["level"] = self._core.native.levels()
+            infos["_level"] = np.ones(self.num_envs, np.bool_)
+        if self._any_ended and self.autoreset_mode == AutoresetMode.SAME_STEP:
+            infos.update(self._final(self._ended))
         return infos
 
     def _always(self, info: np.ndarray, randomization: np.ndarray, rows: np.ndarray | None) -> dict[str, Any]:
@@ -248,5 +247,6 @@ class SimScaleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle
     def close_extras(self, **_: Any) -> None:
         """Lets the simulations go. Views that copy=False gave stay readable while somebody holds them."""
         self._core.close()
+        del self._copies
         for name in ("_observations", "_final_observations"):
             setattr(self, name, {})

@@ -35,9 +35,11 @@ std::shared_ptr<env::BatchedEnv> Make(const EnvOptions& options) {
 
 }  // namespace
 
-Env::Env(const EnvOptions& options) {
+Env::Env(const EnvOptions& options) : autoreset_(ParseAutoreset(options.autoreset)) {
   const nb::gil_scoped_release release;
   env_ = Make(options);
+  const size_t n = Size(env_->num_envs());
+  marks_ = std::make_shared<Marks>(std::vector<uint8_t>(n), std::vector<uint8_t>(n));
 }
 
 nb::dict Env::Spec() const {
@@ -55,9 +57,9 @@ nb::dict Env::Buffers() const {
   const auto table = [&](std::span<const double> values, size_t columns) {
     return ViewOf(values.data(), {n, columns}, env_);
   };
-  const auto flags = [&](std::span<const uint8_t> values) {
+  const auto flags = [&](std::span<const uint8_t> values, const auto& owner) {
     static_assert(sizeof(bool) == 1);
-    return ViewOf(reinterpret_cast<const bool*>(values.data()), {n}, env_);
+    return ViewOf(reinterpret_cast<const bool*>(values.data()), {n}, owner);
   };
   const auto observations = [&](const env::ObservationView& view) {
     nb::dict arrays;
@@ -80,11 +82,13 @@ nb::dict Env::Buffers() const {
   nb::dict buffers;
   buffers["observations"] = observations(result.observations);
   buffers["reward"] = ViewOf(result.reward.data(), {n}, env_);
-  buffers["terminated"] = flags(result.terminated);
-  buffers["truncated"] = flags(result.truncated);
-  buffers["success"] = flags(result.success);
-  buffers["non_finite"] = flags(result.non_finite);
-  buffers["active"] = flags(env_->active());
+  buffers["terminated"] = flags(result.terminated, env_);
+  buffers["truncated"] = flags(result.truncated, env_);
+  buffers["success"] = flags(result.success, env_);
+  buffers["non_finite"] = flags(result.non_finite, env_);
+  buffers["active"] = flags(env_->active(), env_);
+  buffers["ended"] = flags(marks_->ended, marks_);
+  buffers["stepped"] = flags(marks_->stepped, marks_);
   buffers["reward_terms"] = table(result.reward_terms, task.rewards().size());
   buffers["info"] = table(result.info, Size(task.num_info()));
   const size_t num_values = Size(task.randomization().num_values());
@@ -95,19 +99,35 @@ nb::dict Env::Buffers() const {
   return buffers;
 }
 
-void Env::Step(const AnyArray& action) {
-  const std::shared_ptr<env::BatchedEnv> env = env_;  // one that is closed meanwhile lives on
+nb::tuple Env::Step(const AnyArray& action) {
+  // What is closed meanwhile lives on.
+  const std::shared_ptr<env::BatchedEnv> env = env_;
+  const std::shared_ptr<Marks> marks = marks_;
+  bool any_ended = false;
+  int num_stepped = 0;
+  const auto step = [&]<class Real>(const Real* values) {
+    const nb::gil_scoped_release release;
+    const env::StepResult& result = env->Step(std::span(values, action.size()));
+    for (size_t i = 0; i < marks->ended.size(); ++i) {
+      const bool was_ended = marks->ended[i] != 0;
+      const bool ended = result.terminated[i] != 0 || result.truncated[i] != 0;
+      bool stepped = true;
+      if (autoreset_ == env::AutoresetMode::kNextStep) stepped = !was_ended;
+      if (autoreset_ == env::AutoresetMode::kSameStep) stepped = !ended;
+      marks->ended[i] = ended ? 1 : 0;
+      marks->stepped[i] = stepped ? 1 : 0;
+      any_ended = any_ended || ended;
+      num_stepped += stepped ? 1 : 0;
+    }
+  };
   if (action.dtype() == nb::dtype<float>()) {
-    const std::span values(static_cast<const float*>(action.data()), action.size());
-    const nb::gil_scoped_release release;
-    env->Step(values);
+    step(static_cast<const float*>(action.data()));
   } else if (action.dtype() == nb::dtype<double>()) {
-    const std::span values(static_cast<const double*>(action.data()), action.size());
-    const nb::gil_scoped_release release;
-    env->Step(values);
+    step(static_cast<const double*>(action.data()));
   } else {
     throw UserError("actions must be float32 or float64");
   }
+  return nb::make_tuple(any_ended, num_stepped);
 }
 
 void Env::Reset(const ArrayOf<int32_t>& rows, const ArrayOf<uint64_t>& seeds,
@@ -127,8 +147,10 @@ void Env::Reset(const ArrayOf<int32_t>& rows, const ArrayOf<uint64_t>& seeds,
   std::vector<env::EpisodeKey> keys(rows.size());
   for (size_t k = 0; k < keys.size(); ++k) keys[k] = {seeds.data()[k], indices.data()[k]};
   const env::ResetState state{part(qpos), part(qvel), part(act), part(ctrl)};
+  const std::shared_ptr<Marks> marks = marks_;
   const nb::gil_scoped_release release;
   env->ResetRows(row_list, keys, state);
+  for (int row : row_list) marks->ended[Size(row)] = 0;
 }
 
 nb::tuple Env::Keys() const {

@@ -32,8 +32,9 @@ class Env {
   /// Arrays over the results, [N, ...] each; the same memory in every step.
   nb::dict Buffers() const;
 
-  /// action: [N, A] float32 or float64.
-  void Step(const AnyArray& action);
+  /// action: [N, A] float32 or float64. Returns (whether an episode has ended, how many rows have
+  /// taken a step): buffers "ended" and "stepped" say which.
+  nb::tuple Step(const AnyArray& action);
   /// rows: [K], seeds and indices: [K]; the state's parts: [K, n] or None.
   void Reset(const ArrayOf<int32_t>& rows, const ArrayOf<uint64_t>& seeds,
              const ArrayOf<uint64_t>& indices, const std::optional<ArrayOf<double>>& qpos,
@@ -49,7 +50,13 @@ class Env {
   const std::shared_ptr<env::BatchedEnv>& env() const { return env_; }
 
  private:
+  struct Marks {
+    std::vector<uint8_t> ended, stepped;  // [N]
+  };
+
   std::shared_ptr<env::BatchedEnv> env_;
+  env::AutoresetMode autoreset_;
+  std::shared_ptr<Marks> marks_;
 };
 
 /// What never changes of a task.

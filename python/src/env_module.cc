@@ -8,6 +8,7 @@
 #include "env.h"
 #include "errors.h"
 #include "renderer.h"
+#include "row_copies.h"
 #include "simscale/common/thread_pool.h"
 #include "simscale/common/version.h"
 #include "simscale/env/task_config.h"
@@ -58,6 +59,15 @@ NB_MODULE(_env, m) {
       .def("levels", &Env::Levels)
       .def("get_state", &Env::GetState, "row"_a)
       .def("set_state", &Env::SetState, "row"_a, "state"_a, "seed"_a, "index"_a);
+
+  nb::class_<RowCopies>(m, "RowCopies")
+      .def(nb::init<size_t>(), "num_rows"_a)
+      .def("add", &RowCopies::Add, "target"_a, "source"_a, "column"_a = 0, nb::kw_only(),
+           "stepped_only"_a = false)
+      .def("add_mask", &RowCopies::AddMask, "target"_a, nb::kw_only(), "stepped_only"_a = false)
+      .def("seal", &RowCopies::Seal)
+      .def("is_free", &RowCopies::IsFree)
+      .def("run", &RowCopies::Run, "stepped"_a = nb::none());
 
   nb::class_<Renderer>(m, "Renderer")
       .def(nb::init<const Env&, int, int, const std::string&>(), "env"_a, "width"_a, "height"_a,

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -18,8 +19,10 @@ namespace {
 
 constexpr int kMaxThreads = 4096;
 // Between two steps of a batch a policy runs on the same cores: threads that wait give the core
-// back soon, but a futex wake-up (5 to 50 us) is saved when the next loop follows at once.
-constexpr std::chrono::microseconds kSpin{30};
+// back soon, but a futex wake-up (5 to 100 us) is saved when the next loop follows at once. Long
+// loops leave more to do in between, and a longer wait costs them as small a share.
+constexpr std::chrono::nanoseconds kShortestSpin{30'000}, kLongestSpin{250'000};
+constexpr int kSpinShare = 32;  // of the last loop's time
 
 void Pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -29,12 +32,13 @@ void Pause() {
 #endif
 }
 
-// Returns a value other than `old`, once there is one.
-uint32_t AwaitChange(const std::atomic<uint32_t>& word, uint32_t old, bool spin) {
+// Returns a value other than `old`, once there is one; sleeps after `spin`.
+uint32_t AwaitChange(const std::atomic<uint32_t>& word, uint32_t old,
+                     std::chrono::nanoseconds spin) {
   uint32_t value = word.load(std::memory_order_acquire);
   if (value != old) return value;
-  if (spin) {
-    const auto deadline = std::chrono::steady_clock::now() + kSpin;
+  if (spin.count() > 0) {
+    const auto deadline = std::chrono::steady_clock::now() + spin;
     do {
       for (int i = 0; i < 32; ++i) {
         Pause();
@@ -110,7 +114,7 @@ struct ThreadPool::Impl {
 
   explicit Impl(int num_threads)
       : shares_(static_cast<size_t>(num_threads)),
-        spin_(num_threads <= HardwareThreads()),
+        spins_(num_threads <= HardwareThreads()),
         forks_(Forks()) {
     Start();
   }
@@ -171,7 +175,7 @@ struct ThreadPool::Impl {
 
   void Serve(int thread, uint32_t seen) {
     for (;;) {
-      seen = AwaitChange(loops_, seen, spin_);
+      seen = AwaitChange(loops_, seen, Spin());
       if (stopping_.load(std::memory_order_relaxed)) return;
       uint32_t gate = gate_.load(std::memory_order_relaxed);
       while ((gate & kOpen) != 0) {
@@ -234,6 +238,7 @@ struct ThreadPool::Impl {
   }
 
   void RunParallel(uint32_t n) {
+    const auto begin = std::chrono::steady_clock::now();
     const uint64_t count = shares_.size();
     for (uint64_t t = 0; t < count; ++t) {
       shares_[t].range.store(Share::Pack(static_cast<uint32_t>(n * t / count),
@@ -249,15 +254,23 @@ struct ThreadPool::Impl {
     }
     Work(0);
     uint32_t gate = gate_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
-    while (gate != 0) gate = AwaitChange(gate_, gate, spin_);
+    while (gate != 0) gate = AwaitChange(gate_, gate, Spin());
+    last_loop_.store(std::chrono::steady_clock::now() - begin, std::memory_order_relaxed);
+  }
+
+  std::chrono::nanoseconds Spin() const {
+    if (!spins_) return {};
+    const std::chrono::nanoseconds last = last_loop_.load(std::memory_order_relaxed);
+    return std::clamp(last / kSpinShare, kShortestSpin, kLongestSpin);
   }
 
   std::vector<Share> shares_;
-  const bool spin_;  // with more threads than cores, spinning keeps the others from working
+  const bool spins_;  // with more threads than cores, spinning keeps the others from working
   const std::function<void(int, int)>* body_ = nullptr;
   std::mutex failure_mutex_;
   std::exception_ptr failure_;
   int failed_index_ = 0;
+  std::atomic<std::chrono::nanoseconds> last_loop_{};
   std::atomic<bool> busy_{false}, stopping_{false};
   uint32_t forks_;                              // Forks() of the process that the threads belong to
   alignas(64) std::atomic<uint32_t> loops_{0};  // idle threads wait for it to change
