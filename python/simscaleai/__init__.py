@@ -15,15 +15,18 @@ from pathlib import Path
 from simscaleai import _native
 from simscaleai._registration import list_envs, make_env, make_vec, register_envs
 from simscaleai.env import SimScaleEnv
+from simscaleai.policy import Policy, load_policy
 from simscaleai.vector import SimScaleVectorEnv
 
 __version__: str = _native.version
 __all__ = [
+    "Policy",
     "SimScaleEnv",
     "SimScaleVectorEnv",
     "__version__",
     "cmake_dir",
     "list_envs",
+    "load_policy",
     "make_env",
     "make_vec",
 ]

@@ -1,0 +1,84 @@
+#include "policy.h"
+
+#include <nanobind/stl/string.h>
+
+#include <cmath>
+#include <utility>
+
+#include "simscale/common/error.h"
+
+namespace simscale::python {
+
+Policy::Policy(const std::string& checkpoint, const policy::PolicyAgentOptions& options) {
+  const nb::gil_scoped_release release;
+  agent_ = policy::MakePolicyAgent(checkpoint, options, &info_);
+  for (const policy::ObservationKey& key : info_.spec.observations) {
+    specs_.push_back({key.name, {key.size}});
+  }
+}
+
+nb::dict Policy::Info() const {
+  nb::dict observations, info;
+  for (const auto& key : info_.spec.observations) observations[key.name.c_str()] = key.size;
+  info["path"] = info_.dir.string();
+  info["policy"] = info_.spec.policy;
+  info["env_name"] = info_.spec.env_name;
+  info["observations"] = observations;
+  info["action_dim"] = info_.spec.action_dim;
+  info["n_obs_steps"] = info_.spec.n_obs_steps;
+  info["horizon"] = info_.spec.horizon;
+  info["n_action_steps"] = info_.spec.n_action_steps;
+  info["step"] = info_.step;
+  info["seed"] = info_.seed;
+  info["success_rate"] = info_.success_rate < 0 ? nb::none() : nb::cast(info_.success_rate);
+  info["num_parameters"] = info_.num_parameters;
+  info["task_config"] = info_.task_config;
+  info["dataset_hash"] = info_.dataset_hash;
+  info["model_hash"] = info_.model_hash;
+  info["weights_hash"] = info_.weights_hash;
+  info["simscale_version"] = info_.simscale_version;
+  info["mujoco_version"] = info_.mujoco_version;
+  info["torch_version"] = info_.torch_version;
+  return info;
+}
+
+nb::object Policy::Act(
+    const std::vector<nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>>&
+        observations) {
+  if (observations.size() != specs_.size()) {
+    throw ShapeError(
+        Cat("the policy reads ", specs_.size(), " observations, got ", observations.size()));
+  }
+  const size_t n = observations.front().shape(0);
+  env::ObservationView view;
+  view.num_rows = static_cast<int>(n);
+  for (size_t k = 0; k < specs_.size(); ++k) {
+    const auto& array = observations[k];
+    const auto size = static_cast<size_t>(specs_[k].size());
+    if (array.shape(0) != n || array.shape(1) != size) {
+      throw ShapeError(Cat("observation '", specs_[k].name, "' must be [", n, ", ", size,
+                           "], got [", array.shape(0), ", ", array.shape(1), "]"));
+    }
+    for (size_t i = 0; i < array.size(); ++i) {
+      if (!std::isfinite(array.data()[i])) {
+        ThrowUser("observations must be finite, got ", array.data()[i], " in '", specs_[k].name,
+                  "', row ", i / size, ", component ", i % size);
+      }
+    }
+    view.keys.push_back({&specs_[k], {array.data(), array.size()}, {}, {}});
+  }
+  const auto dim = static_cast<size_t>(info_.spec.action_dim);
+  std::vector<float> action(n * dim);
+  {
+    const nb::gil_scoped_release release;
+    active_.assign(n, 1);
+    agent_->Act(view, active_, action);
+  }
+  return ArrayFrom(std::move(action), {n, dim});
+}
+
+void Policy::Reset(const ArrayOf<int32_t>& rows) {
+  for (size_t i = 0; i < rows.size(); ++i) agent_->Reset(rows.data()[i], {});
+}
+
+}  // namespace simscale::python

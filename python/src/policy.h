@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arrays.h"
+#include "simscale/env/agent.h"
+#include "simscale/policy/load.h"
+
+namespace simscale::python {
+
+/// A trained policy that acts for N rows, N being what the first call brings.
+class Policy {
+ public:
+  /// Throws UserError for what is no checkpoint, or a damaged one.
+  Policy(const std::string& checkpoint, const policy::PolicyAgentOptions& options);
+
+  /// What the checkpoint says of itself.
+  nb::dict Info() const;
+  /// observations: float32 [N, size] each, finite, in the order of Info()["observations"].
+  /// Returns [N, A] float32 in [-1, 1].
+  nb::object Act(
+      const std::vector<nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>>&
+          observations);
+  /// What is remembered of these rows is dropped: their next observation is an episode's first.
+  void Reset(const ArrayOf<int32_t>& rows);
+
+ private:
+  std::vector<env::ObservationSpec> specs_;  // of the keys, in order
+  std::vector<uint8_t> active_;
+  std::unique_ptr<env::Agent> agent_;
+  policy::CheckpointInfo info_;
+};
+
+}  // namespace simscale::python
