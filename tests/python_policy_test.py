@@ -139,7 +139,9 @@ def test_misuse_is_one_clear_error(made, tmp_path):
     assert policy.act(three).shape == (3, 4)
 
 
-@pytest.mark.parametrize("order", ["import torch, simscaleai", "import simscaleai, torch", "import simscaleai"])
+@pytest.mark.parametrize(
+    "order", ["import torch, simscaleai", "import simscaleai, torch", "import simscaleai"]
+)
 def test_it_shares_the_process_with_torch(made, order):
     code = f"""{order}
 import sys, numpy as np

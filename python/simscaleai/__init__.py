@@ -14,12 +14,14 @@ from pathlib import Path
 
 from simscaleai import _native
 from simscaleai._registration import list_envs, make_env, make_vec, register_envs
+from simscaleai.dataset import Dataset
 from simscaleai.env import SimScaleEnv
 from simscaleai.policy import Policy, load_policy
 from simscaleai.vector import SimScaleVectorEnv
 
 __version__: str = _native.version
 __all__ = [
+    "Dataset",
     "Policy",
     "SimScaleEnv",
     "SimScaleVectorEnv",

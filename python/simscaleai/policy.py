@@ -11,9 +11,7 @@ import numpy as np
 Observation = np.ndarray | Mapping[str, np.ndarray]
 
 
-def load_policy(
-    checkpoint: str | PathLike[str], *, device: str = "auto", n_action_steps: int = 0
-) -> Policy:
+def load_policy(checkpoint: str | PathLike[str], *, device: str = "auto", n_action_steps: int = 0) -> Policy:
     """A policy out of a checkpoint folder, or of a run's folder (its best checkpoint, else its latest).
 
     device: "auto", "cpu" or "cuda". n_action_steps: how many actions of a predicted chunk are executed
@@ -59,8 +57,8 @@ class Policy:
         """The action [A] for an observation of one environment, or [N, A] for those of a vector; float32.
 
         observation: what the environment gave: a dictionary whose other keys are left aside, or an array
-        where the policy reads one key alone. Raises ValueError for a missing key, another size, another number
-        of rows than before, and for numbers that are not finite.
+        where the policy reads one key alone. Raises ValueError for a missing key, another size, another
+        number of rows than before, and for numbers that are not finite.
         """
         arrays, single = self._arrays(observation)
         num_rows = len(arrays[0])

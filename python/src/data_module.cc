@@ -1,0 +1,122 @@
+// simscaleai._data: dataset files, for simscaleai.Dataset. No LibTorch, no MuJoCo.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "arrays.h"
+#include "errors.h"
+#include "simscale/common/error.h"
+#include "simscale/data/reader.h"
+#include "simscale/data/stats.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace simscale::python {
+namespace {
+
+template <class T>
+nb::object Take(std::shared_ptr<data::Array> array) {
+  std::vector<size_t> shape;
+  for (int64_t size : array->shape) shape.push_back(static_cast<size_t>(size));
+  const T* values = array->as<T>();
+  return ViewOf(values, shape, array);
+}
+
+nb::object Take(data::Array&& moved) {
+  auto array = std::make_shared<data::Array>(std::move(moved));
+  switch (array->dtype) {
+    case data::DType::kUint8:
+      return Take<uint8_t>(std::move(array));
+    case data::DType::kInt32:
+      return Take<int32_t>(std::move(array));
+    case data::DType::kInt64:
+      return Take<int64_t>(std::move(array));
+    case data::DType::kFloat32:
+      return Take<float>(std::move(array));
+    case data::DType::kFloat64:
+      return Take<double>(std::move(array));
+  }
+  throw Error("internal error: an array of an unknown type");
+}
+
+nb::dict InfoOf(const data::EpisodeInfo& episode) {
+  nb::dict info;
+  info["seed"] = episode.seed;
+  info["index"] = episode.index;
+  info["length"] = episode.length;
+  info["success"] = episode.success;
+  info["return"] = episode.episode_return;
+  info["language"] = episode.language;
+  info["outcome"] = episode.outcome;
+  return info;
+}
+
+nb::dict MetaOf(const data::DatasetReader& reader) {
+  const data::DatasetMeta& meta = reader.meta();
+  nb::dict dict;
+  dict["schema"] = meta.schema;
+  dict["env_name"] = meta.env_name;
+  dict["task_config"] = meta.task_config;
+  dict["generator"] = meta.generator;
+  dict["policy"] = meta.policy;
+  dict["seed"] = meta.seed;
+  dict["model_hash"] = meta.model_hash;
+  dict["content_hash"] = reader.noted_hash();
+  dict["mujoco_version"] = meta.mujoco_version;
+  dict["simscale_version"] = meta.simscale_version;
+  dict["randomization"] = meta.randomization;
+  return dict;
+}
+
+}  // namespace
+
+NB_MODULE(_data, m) {
+  m.doc() = "The native reader behind simscaleai.Dataset.";
+  TranslateErrors();
+  nb::class_<data::DatasetReader>(m, "Reader")
+      .def(
+          "__init__",
+          [](data::DatasetReader* self, const std::string& path) {
+            const nb::gil_scoped_release release;
+            new (self) data::DatasetReader(path);
+          },
+          "path"_a)
+      .def("meta", &MetaOf)
+      .def("episodes",
+           [](const data::DatasetReader& self) {
+             nb::list infos;
+             for (int64_t i = 0; i < self.num_episodes(); ++i) infos.append(InfoOf(self.info(i)));
+             return infos;
+           })
+      .def("arrays",
+           [](const data::DatasetReader& self) {
+             nb::list names;
+             for (const data::ArrayInfo& array : self.arrays()) names.append(array.name);
+             return names;
+           })
+      .def(
+          "read",
+          [](const data::DatasetReader& self, int64_t episode,
+             const std::vector<std::string>& names) {
+            data::Episode read;
+            {
+              const nb::gil_scoped_release release;
+              read = self.Read(episode, names);
+            }
+            nb::dict arrays;
+            for (data::Array& array : read.arrays) {
+              const std::string name = array.name;
+              arrays[name.c_str()] = Take(std::move(array));
+            }
+            return arrays;
+          },
+          "episode"_a, "names"_a)
+      .def("stats_json", [](const data::DatasetReader& self) {
+        const nb::gil_scoped_release release;
+        return data::StatsAsJson(data::ComputeStats(self));
+      });
+}
+
+}  // namespace simscale::python
