@@ -225,6 +225,12 @@ def test_other_files_are_refused(simscale, task, library, tmp_path):
         simscaleai.make_env(task, plugins="none.so")
 
 
+def test_a_plugin_without_a_task_is_a_mistake(simscale, library):
+    for command, wanted in [("list-envs", "a task's NAME"), ("doctor", "--task FILE or --dump FILE")]:
+        error = simscale(command, "--plugin", library, exit_code=2).stderr
+        assert error.startswith(f"error: --randomize and --plugin go with {wanted}")
+
+
 def test_its_terms_tell_what_is_wrong_with_their_parameters(simscale, task):
     def error(override: str) -> str:
         return simscale("eval", "--policy", "zero", "--env-name", task, override, exit_code=2).stderr

@@ -240,6 +240,9 @@ void AddDoctor(Cli& cli) {
     flags->check.overrides = command.TaskOverrides();
     if (!flags->check.task.empty()) return CheckTaskFile(flags->check, Output(flags->json));
     if (!flags->check.dump.empty()) return OpenDump(flags->check, Output(flags->json));
+    if (!flags->check.overrides.empty()) {
+      ThrowUser("--randomize and --plugin go with --task FILE or --dump FILE, got neither");
+    }
     return flags->probe.empty() ? RunChecks(Output(flags->json)) : RunProbe(flags->probe);
   });
 }

@@ -96,8 +96,12 @@ void AddListEnvs(Cli& cli) {
   command.Run([&command, arguments] {
     const Output output(arguments->json);
     if (arguments->terms) return ListTerms(command.Plugins(), output);
-    return arguments->names.empty() ? ListAll(output)
-                                    : ListOne(arguments->names[0], command.TaskOverrides(), output);
+    const std::vector<std::string> overrides = command.TaskOverrides();
+    if (!arguments->names.empty()) return ListOne(arguments->names[0], overrides, output);
+    if (!overrides.empty()) {
+      ThrowUser("--randomize and --plugin go with a task's NAME, or --plugin with --terms");
+    }
+    return ListAll(output);
   });
 }
 
