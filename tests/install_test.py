@@ -128,6 +128,7 @@ def test_a_wheel_looks_for_libraries_in_the_packages_beside_it(tmp_path):
     assert set(re.findall(r'RPATH "(\$ORIGIN.*?)"', scripts.replace("\\$", "$"))) == {
         "$ORIGIN/../../torch/lib:$ORIGIN/../../mujoco",
         "$ORIGIN/../mujoco",
+        "$ORIGIN/../torch/lib:$ORIGIN/../mujoco",
     }
     assert f'DESTINATION "{tmp_path}/scripts" TYPE PROGRAM FILES "{ROOT}/python/simscale"' in scripts
     config = (tmp_path / "build/cmake/simscaleConfig.cmake").read_text()
