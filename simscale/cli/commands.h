@@ -9,7 +9,7 @@ namespace simscale::cli {
 inline constexpr char kTrainHelp[] = "train a policy on a dataset";
 inline constexpr char kListModelsHelp[] = "list the policies that can be trained";
 inline constexpr char kBenchPolicyHelp[] = "measure how long a policy's call takes";
-/// Prints docs/cli.md; hidden.
+/// Prints docs/cli.md; hidden, as is docs-tasks, which prints docs/task-reference.md.
 inline constexpr char kDocsCommand[] = "docs-cli";
 
 void AddCommands(Cli& cli);

@@ -1,8 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <cctype>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "simscale/cli/commands.h"
+#include "simscale/env/task_config.h"
+#include "simscale/tasks/registry.h"
 
 namespace simscale::cli {
 namespace {
@@ -25,15 +29,6 @@ constexpr char kHead[] =
 - **Exit codes**: 0 done, 1 failed, 2 a mistake in what was asked for, 130 ended by Ctrl-C. Errors are one line on standard error.
 )";
 
-std::string Cell(std::string text) {
-  std::string cell;
-  for (char c : text) {
-    if (c == '|') cell += '\\';
-    cell += c;
-  }
-  return cell;
-}
-
 void PrintFlags(const Command& command) {
   std::cout << "| flag | |\n|---|---|\n";
   for (const CLI::Option* option : command.app()->get_options()) {
@@ -43,7 +38,8 @@ void PrintFlags(const Command& command) {
     for (const std::string& flag : option->get_lnames()) name += "--" + flag + ", ";
     name.resize(name.size() - 2);
     if (option->get_items_expected_max() > 0) name += " " + option->get_type_name();
-    std::cout << "| `" << name << "` | " << Cell(option->get_description()) << " |\n";
+    std::cout << "| `" << name << "` | " << config::MarkdownCell(option->get_description())
+              << " |\n";
   }
 }
 
@@ -73,6 +69,42 @@ void PrintAll(const Cli& cli, const CLI::App* app, const std::string& prefix) {
   }
 }
 
+constexpr char kTasksHead[] =
+    R"(<!-- Made by `simscale docs-tasks > docs/task-reference.md` from the declarations; don't edit. -->
+
+# Task files: reference
+
+All that a task file may say ([tasks.md](tasks.md) is the guide). `<name>` is a name of your choice, `<i>` an item of a list.
+Numbers in `[brackets]` after a term are how many numbers it gives.
+)";
+
+template <class T>
+void PrintTerms(const char* section, const std::vector<env::TermType<T>>& types) {
+  std::cout << "\n## " << section
+            << "\n\n| term | | parameters, with their defaults |\n|---|---|---|\n";
+  for (const auto& type : types) {
+    std::cout << "| `" << type.name << "` | " << config::MarkdownCell(type.help) << " | ";
+    for (size_t i = 0; i < type.params.size(); ++i) {
+      const config::FieldDoc& doc = type.params[i];
+      std::cout << (i > 0 ? "<br>" : "") << config::MarkdownCode(doc.path + ": " + doc.initial)
+                << (doc.unit.empty() ? "" : " " + doc.unit) << ' '
+                << config::MarkdownCell(doc.help);
+    }
+    std::cout << " |\n";
+  }
+}
+
+void PrintTasks() {
+  const env::TermLibrary library = tasks::AllTerms({});
+  std::cout << kTasksHead << "\n## Settings\n\n"
+            << config::DocsAsMarkdown(config::Docs<env::TaskConfig>());
+  PrintTerms("Observation and info terms", library.observations);
+  PrintTerms("Reward terms", library.rewards);
+  PrintTerms("Termination terms", library.terminations);
+  PrintTerms("Reset terms", library.resets);
+  PrintTerms("Randomisation terms", library.randomization);
+}
+
 }  // namespace
 
 void AddDocs(Cli& cli) {
@@ -80,6 +112,10 @@ void AddDocs(Cli& cli) {
   command.Run([&cli] {
     std::cout << kHead;
     PrintAll(cli, &cli.root(), "");
+    return kOk;
+  });
+  cli.Add(nullptr, "docs-tasks", "print docs/task-reference.md", true).Run([] {
+    PrintTasks();
     return kOk;
   });
 }

@@ -125,14 +125,25 @@ std::string DefaultWithUnit(const FieldDoc& doc) {
   return doc.unit.empty() ? doc.initial : doc.initial + " " + doc.unit;
 }
 
-std::string Cell(std::string text) {
-  for (size_t i = 0; (i = text.find('|', i)) != std::string::npos; i += 2) text.insert(i, 1, '\\');
-  return text;
+}  // namespace
+
+std::string MarkdownCell(std::string_view text) {
+  std::string cell;
+  for (char c : text) {
+    if (c == '|') cell += '\\';
+    cell += c == '<' ? std::string("&lt;") : std::string(1, c);
+  }
+  return cell;
 }
 
-std::string Code(const std::string& text) { return text.empty() ? "" : Cat("`", Cell(text), "`"); }
-
-}  // namespace
+std::string MarkdownCode(std::string_view text) {
+  std::string code;
+  for (char c : text) {
+    if (c == '|') code += '\\';
+    code += c;
+  }
+  return code.empty() ? "" : Cat("`", code, "`");
+}
 
 std::string DocsAsText(const std::vector<FieldDoc>& docs) {
   std::vector<std::vector<std::string>> rows;
@@ -168,8 +179,9 @@ std::string DocsAsMarkdown(const std::vector<FieldDoc>& docs) {
       "| Field | Type | Default | Unit | Range | Meaning |\n|---|---|---|---|---|---|\n";
   for (const FieldDoc& doc : docs)
     text += "| " +
-            Join(std::vector<std::string>{Code(doc.path), Cell(doc.type), Code(doc.initial),
-                                          Cell(doc.unit), Cell(doc.range), Cell(doc.help)},
+            Join(std::vector<std::string>{MarkdownCode(doc.path), MarkdownCell(doc.type),
+                                          MarkdownCode(doc.initial), MarkdownCell(doc.unit),
+                                          MarkdownCell(doc.range), MarkdownCell(doc.help)},
                  " | ") +
             " |\n";
   return text;

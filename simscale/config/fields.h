@@ -176,5 +176,7 @@ std::vector<FieldDoc> Docs(T value = {}) {
 /// The docs as aligned text for --help, and as a Markdown table.
 std::string DocsAsText(const std::vector<FieldDoc>& docs);
 std::string DocsAsMarkdown(const std::vector<FieldDoc>& docs);
+std::string MarkdownCell(std::string_view text);  ///< for a table's cell
+std::string MarkdownCode(std::string_view text);  ///< likewise, in backticks; "" stays so
 
 }  // namespace simscale::config
