@@ -11,6 +11,9 @@ envpool         PandaPickCube-v1: another scene (4 physics steps a control step,
                 deltas for actions, so that its steps cost something else: scene_* is mujoco.rollout on the
                 very controls and start states of either, the cost of physics alone
 
+ours and scene_* run with MuJoCo's timers off, as ours do where nobody imports the Python package mujoco
+(reference/timers.py); the environments in Python have them on, as they can't be without that package.
+
 Actions are drawn evenly from [-1, 1]; calls that only reset a row are no control steps.
 """
 
@@ -31,7 +34,7 @@ import numpy as np
 import ours
 import step_rollout
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
-from reference import panda_check
+from reference import panda_check, timers
 from reference.episodes import Layout, Recording, Rollout, record
 from reference.panda_gym import PandaPickPlace
 from reference.stepper import Stepper
@@ -143,6 +146,8 @@ def measure_all(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     mine = step_rollout.Rollout(folder, threads)
     sides = {"ours_cpp": native.run, **{name: stepper.run for name, stepper in steppers.items()}}
     sides |= {"scene_pick_place": mine.run, "scene_envpool": theirs.rollout.run}
+    for name in {"ours", "scene_pick_place", "scene_envpool"} & sides.keys():
+        sides[name] = timers.without(sides[name])
     for name, run in sides.items():
         if name != "ours_cpp":
             run()  # warms up
