@@ -82,16 +82,20 @@ def test_bench_steps_as_a_bare_loop_does(simscale, task):
     assert report["same_states"]
 
 
-def test_a_dataset_remembers_its_plugin_and_replays(simscale, example, tmp_path):
+def test_a_dataset_names_its_plugin_and_runs_it_when_told_to(simscale, example, tmp_path):
     folder = tmp_path / "moving"
     shutil.copytree(example, folder)
     flags = ["--policy", "random", "--keep-failures", "--n-episodes", 3, "max_tries=3", "--output", "data.h5"]
     simscale("datagen", "--env-name", folder / "swing_up.yaml", *flags)
-    assert "3 of 3 episodes replay" in simscale("data", "replay", "--verify", "data.h5").stdout
-
     library = folder / "build/libswing_terms.so"
+    asked = simscale("data", "replay", "--verify", "data.h5", exit_code=2).stderr
+    assert f"data.h5: plugins: the task takes terms out of {library}, which would run" in asked
+    assert asked.endswith(f"If you trust it, say --plugin {library}\n")
+    replay = simscale("data", "replay", "--verify", "data.h5", "--plugin", library)
+    assert "3 of 3 episodes replay" in replay.stdout
+
     moved = library.rename(tmp_path / "moved.so")
-    lost = simscale("data", "replay", "--verify", "data.h5", exit_code=2).stderr
+    lost = simscale("data", "replay", "--verify", "data.h5", "--plugin", library, exit_code=2).stderr
     assert f"error: task swing_up: plugins: {library}: no such file." in lost
     replay = simscale("data", "replay", "--verify", "data.h5", "--plugin", moved)
     assert "3 of 3 episodes replay" in replay.stdout
@@ -102,15 +106,22 @@ def test_a_dataset_remembers_its_plugin_and_replays(simscale, example, tmp_path)
     assert "moved.so differs from what the task was stored with" in other.stderr
 
 
-def test_training_and_evaluation_take_it_too(simscale, task):
+def test_training_and_evaluation_take_it_when_told_to(simscale, task, library):
     flags = ["--policy", "random", "--keep-failures", "--n-episodes", 4, "max_tries=4", "--output", "data.h5"]
     simscale("datagen", "--env-name", task, *flags)
-    simscale(
-        "train", "--model", "bc_debug", "--dataset", "data.h5", "--max-steps", 20, "--checkpoint-dir", "run"
-    )
-    report = json.loads(simscale("eval", "run", "--n-episodes", 2, "--json", "-").stdout)
-    assert report["env"] == "swing_up"
-    assert [episode["length"] for episode in report["episodes"]] == [250, 250]
+    train = ["train", "--model", "bc_debug", "--dataset", "data.h5", "--max-steps", 20]
+    assert "--plugin" in simscale(*train, "--checkpoint-dir", "run", exit_code=2).stderr
+    assert not (simscale("data", "info", "data.h5").stderr)  # what looks at the file alone runs nothing
+    simscale(*train, "--checkpoint-dir", "run", "--plugin", library)
+    resume = ["train", "--resume", "--checkpoint-dir", "run"]
+    assert "--plugin" in simscale(*resume, exit_code=2).stderr
+    assert "done already" in simscale(*resume, "--plugin", library).stdout
+    assert "--plugin" in simscale("eval", "run", "--n-episodes", 2, exit_code=2).stderr
+    flags = ["--n-episodes", 2, "--json", "-"]
+    for how in (["--plugin", library], ["--env-name", task]):
+        report = json.loads(simscale("eval", "run", *flags, *how).stdout)
+        assert report["env"] == "swing_up"
+        assert [episode["length"] for episode in report["episodes"]] == [250, 250]
 
 
 # --- Python ---

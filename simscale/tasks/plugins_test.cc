@@ -101,19 +101,26 @@ TEST_F(Plugins, AnExpressionMayNameTheirObservations) {
   EXPECT_LT(reward, 20);
 }
 
-TEST_F(Plugins, TheResolvedTaskRepeatsTheRunAndSaysIfThePluginChanged) {
+TEST_F(Plugins, TheStoredTaskAsksFirstRepeatsTheRunAndSaysIfThePluginChanged) {
   const auto task = MakeTask(LoadTaskConfig(File()));
   const std::string library = (dir() / "build/libgood.so").string();
   EXPECT_EQ(task->config().plugins, std::vector<std::string>{library});
   EXPECT_EQ(task->config().plugin_sha256, std::vector<std::string>{Sha256Hex(ReadFile(library))});
-  EXPECT_EQ(MakeTask(ParseTaskConfig(task->ResolvedYaml(), "stored"))->ResolvedYaml(),
-            task->ResolvedYaml());
-
-  fs::rename(library, dir() / "moved.so");
   const auto parse = [&](const std::vector<std::string>& overrides) {
     return MakeTask(ParseTaskConfig(task->ResolvedYaml(), "stored", overrides));
   };
-  EXPECT_THROW(parse({}), UserError);
+  try {
+    parse({"randomize=none"});
+    ADD_FAILURE() << "a stored task chose what code runs";
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.what(),
+              Cat("stored: plugins: the task takes terms out of ", library,
+                  ", which would run that code. If you trust it, say --plugin ", library));
+  }
+  const std::string trusted = Cat("plugins=[\"", library, "\"]");
+  EXPECT_EQ(parse({trusted})->ResolvedYaml(), task->ResolvedYaml());
+  fs::rename(library, dir() / "moved.so");
+  EXPECT_THROW(parse({trusted}), UserError);
   const std::string moved = Cat("plugins=[\"", (dir() / "moved.so").string(), "\"]");
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(parse({moved})->config().plugin_sha256, task->config().plugin_sha256);

@@ -104,6 +104,13 @@ env::TaskConfig LoadTaskConfig(const std::string& name_or_file,
 env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source,
                                 const std::vector<std::string>& overrides) {
   env::TaskConfig task = Resolve(config::ParseYaml(yaml, source), overrides);
+  const bool trusted = std::ranges::any_of(
+      overrides, [](const std::string& text) { return text.starts_with("plugins="); });
+  if (!task.plugins.empty() && !trusted) {
+    ThrowUser(source, ": plugins: the task takes terms out of ", Join(task.plugins, ", "),
+              ", which would run that code. If you trust it, say --plugin ",
+              Join(task.plugins, " --plugin "));
+  }
   ResolvePlugins(task.plugins, "");
   return task;
 }

@@ -33,7 +33,9 @@ env::TaskConfig LoadTaskConfig(const std::string& name_or_file,
 /// The names that randomize= takes for a task: none, its own presets, and the packaged ones.
 std::vector<std::string> PresetNames(const env::TaskConfig& config);
 
-/// From a resolved task as datasets and checkpoints carry it; `source` names it in errors.
+/// From a resolved task as datasets and checkpoints carry it; `source` names it in errors. A file
+/// that was handed on must not choose what code runs here: UserError if the task has plugins and
+/// `overrides` don't name them.
 env::TaskConfig ParseTaskConfig(const std::string& yaml, const std::string& source,
                                 const std::vector<std::string>& overrides = {});
 
