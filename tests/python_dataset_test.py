@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
@@ -142,6 +143,15 @@ def test_a_forked_child_reads_by_itself(path):
         os._exit(0 if all(np.array_equal(a, b) for a, b in zip(got, wanted, strict=True)) else 1)
     assert os.waitpid(child, 0)[1] == 0
     np.testing.assert_array_equal(dataset[3]["actions"], Dataset(path)[3]["actions"])
+
+
+@CACHES
+def test_threads_may_share_it(path, cache):
+    dataset, wanted = Dataset(path, cache=cache), Dataset(path)
+    with ThreadPoolExecutor(8) as pool:
+        steps = [*range(len(wanted))] * 3
+        for i, item in zip(steps, pool.map(dataset.__getitem__, steps), strict=True):
+            np.testing.assert_array_equal(item["actions"], wanted[i]["actions"])
 
 
 def test_misuse_is_one_clear_error(path, made, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import operator
 import os
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from os import PathLike, fspath
@@ -41,6 +40,7 @@ class Dataset:
     cache: True keeps the wanted arrays in memory from the first item on; False reads the episodes that are
     asked for, the last few of which are kept.
     Raises ValueError, one line, for what is no dataset or a damaged one, and for keys that it lacks.
+    Threads may share it.
     """
 
     def __init__(
@@ -157,19 +157,19 @@ class Dataset:
         return {key: np.concatenate([part[key] for part in parts]) for key in self.keys}
 
     def _recent(self, number: int) -> dict[str, np.ndarray]:
-        if number in self._kept:
-            self._kept.move_to_end(number)
-        else:
-            self._kept[number] = self.episode(number)
-            if len(self._kept) > _KEPT_EPISODES:
-                self._kept.popitem(last=False)
-        return self._kept[number]
+        episode = self._kept.pop(number, None)
+        if episode is None:
+            episode = self.episode(number)
+        self._kept[number] = episode  # the latest comes last
+        for old in list(self._kept)[:-_KEPT_EPISODES]:
+            self._kept.pop(old, None)
+        return episode
 
     # --- Processes: each has its own open file ---
 
     def _open(self) -> None:
         self._native, self._process = _data.Reader(self.path), os.getpid()
-        self._kept: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
+        self._kept: dict[int, dict[str, np.ndarray]] = {}
 
     def _reader(self) -> Any:
         if self._process != os.getpid():

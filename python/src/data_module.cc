@@ -4,6 +4,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <mutex>
+#include <string>
+
 #include "arrays.h"
 #include "errors.h"
 #include "simscale/common/error.h"
@@ -15,6 +18,25 @@ using namespace nb::literals;
 
 namespace simscale::python {
 namespace {
+
+/// A reader for any number of threads, one at a time.
+class Reader {
+ public:
+  explicit Reader(const std::string& path) : reader_(path) {}
+
+  template <class Function>
+  auto Use(const Function& function) const {
+    const nb::gil_scoped_release release;
+    const std::lock_guard lock(mutex_);
+    return function(reader_);
+  }
+  /// For what it knows since it was opened.
+  const data::DatasetReader& reader() const { return reader_; }
+
+ private:
+  data::DatasetReader reader_;
+  mutable std::mutex mutex_;
+};
 
 template <class T>
 nb::object Take(std::shared_ptr<data::Array> array) {
@@ -75,47 +97,46 @@ nb::dict MetaOf(const data::DatasetReader& reader) {
 NB_MODULE(_data, m) {
   m.doc() = "The native reader behind simscaleai.Dataset.";
   TranslateErrors();
-  nb::class_<data::DatasetReader>(m, "Reader")
+  nb::class_<Reader>(m, "Reader")
       .def(
           "__init__",
-          [](data::DatasetReader* self, const std::string& path) {
+          [](Reader* self, const std::string& path) {
             const nb::gil_scoped_release release;
-            new (self) data::DatasetReader(path);
+            new (self) Reader(path);
           },
           "path"_a)
-      .def("meta", &MetaOf)
+      .def("meta", [](const Reader& self) { return MetaOf(self.reader()); })
       .def("episodes",
-           [](const data::DatasetReader& self) {
+           [](const Reader& self) {
              nb::list infos;
-             for (int64_t i = 0; i < self.num_episodes(); ++i) infos.append(InfoOf(self.info(i)));
+             for (int64_t i = 0; i < self.reader().num_episodes(); ++i) {
+               infos.append(InfoOf(self.reader().info(i)));
+             }
              return infos;
            })
       .def("arrays",
-           [](const data::DatasetReader& self) {
+           [](const Reader& self) {
              nb::list names;
-             for (const data::ArrayInfo& array : self.arrays()) names.append(array.name);
+             for (const data::ArrayInfo& array : self.reader().arrays()) names.append(array.name);
              return names;
            })
       .def(
           "read",
-          [](const data::DatasetReader& self, int64_t episode,
-             const std::vector<std::string>& names) {
-            data::Episode read;
-            {
-              const nb::gil_scoped_release release;
-              read = self.Read(episode, names);
-            }
+          [](const Reader& self, int64_t number, const std::vector<std::string>& names) {
+            data::Episode episode = self.Use(
+                [&](const data::DatasetReader& reader) { return reader.Read(number, names); });
             nb::dict arrays;
-            for (data::Array& array : read.arrays) {
+            for (data::Array& array : episode.arrays) {
               const std::string name = array.name;
               arrays[name.c_str()] = Take(std::move(array));
             }
             return arrays;
           },
           "episode"_a, "names"_a)
-      .def("stats_json", [](const data::DatasetReader& self) {
-        const nb::gil_scoped_release release;
-        return data::StatsAsJson(data::ComputeStats(self));
+      .def("stats_json", [](const Reader& self) {
+        return self.Use([](const data::DatasetReader& reader) {
+          return data::StatsAsJson(data::ComputeStats(reader));
+        });
       });
 }
 

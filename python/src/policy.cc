@@ -71,6 +71,7 @@ nb::object Policy::Act(
   std::vector<float> action(n * dim);
   {
     const nb::gil_scoped_release release;
+    const std::lock_guard lock(mutex_);
     active_.assign(n, 1);
     agent_->Act(view, active_, action);
   }
@@ -78,6 +79,7 @@ nb::object Policy::Act(
 }
 
 void Policy::Reset(const ArrayOf<int32_t>& rows) {
+  const std::lock_guard lock(mutex_);  // whoever has it does not wait for the interpreter
   for (size_t i = 0; i < rows.size(); ++i) agent_->Reset(rows.data()[i], {});
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ class Policy {
 
  private:
   std::vector<env::ObservationSpec> specs_;  // of the keys, in order
+  std::mutex mutex_;
   std::vector<uint8_t> active_;
   std::unique_ptr<env::Agent> agent_;
   policy::CheckpointInfo info_;
