@@ -9,7 +9,7 @@ git rev-parse --verify --quiet "$base^{commit}" >/dev/null || usage_error "TIDY_
   "$VENV_PYTHON" -m pip install --disable-pip-version-check --quiet -r requirements-tidy.txt
 
 # A header is checked through the source of its name, and only the headers that changed are judged.
-mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- 'simscale/*.cc' 'simscale/*.h' 'bench/*.cc')
+mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- 'simscale/*.cc' 'simscale/*.h' 'python/src/*.cc' 'python/src/*.h' 'bench/*.cc')
 sources=()
 headers='^$'
 for file in "${files[@]}"; do

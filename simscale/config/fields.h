@@ -57,7 +57,7 @@ class Fields {
   virtual ~Fields() = default;
 
   template <class T>
-  void Field(std::string_view name, T& value, FieldInfo info) {
+  void Field(std::string_view name, T& value, const FieldInfo& info) {
     VisitField(name, FieldRef(&value), info);
   }
   template <class T>
