@@ -45,9 +45,11 @@ struct PluginEntry {
 
 }  // namespace simscale
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a parameter's name can't have any.
 /// Begins the function that adds the plugin's terms to `library`; once a plugin.
 #define SIMSCALE_PLUGIN(library)                                                                   \
   static void SimscalePluginTerms(::simscale::env::TermLibrary& library);                          \
   extern "C" __attribute__((visibility("default"))) const ::simscale::PluginEntry simscale_plugin; \
   const ::simscale::PluginEntry simscale_plugin = {SIMSCALE_PLUGIN_ABI, &SimscalePluginTerms};     \
   static void SimscalePluginTerms(::simscale::env::TermLibrary& library)
+// NOLINTEND(bugprone-macro-parentheses)

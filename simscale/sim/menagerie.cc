@@ -52,7 +52,7 @@ fs::path InCache(const std::string& name, const std::string& version) {
     if (folder.substr(0, folder.rfind('-')) != name) continue;
     const fs::path sentinel = entry.path() / ".complete";
     if (!fs::is_regular_file(sentinel, error)) continue;
-    if (!version.empty() && folder == name + "-" + version) return entry.path();
+    if (!version.empty() && folder == Cat(name, "-", version)) return entry.path();
     const fs::file_time_type time = fs::last_write_time(sentinel, error);
     if (!newest.empty() && time <= newest_time) continue;
     newest = entry.path();
