@@ -182,6 +182,8 @@ def test_eval_reports_and_does_not_depend_on_envs_and_threads(simscale):
     assert [episode["index"] for episode in report["episodes"]] == list(range(6))
     returns = [episode["return"] for episode in report["episodes"]]
     assert report["mean_return"] == pytest.approx(sum(returns) / 6, abs=1e-12)
+    assert report["mean_reward_terms"].keys() >= {"success"}
+    assert sum(report["mean_reward_terms"].values()) == pytest.approx(report["mean_return"], abs=1e-9)
     for envs, threads in [(1, 1), (4, 2)]:
         other = evaluate(
             simscale,

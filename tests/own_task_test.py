@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 TASK = """
 defaults: [reach]
 {name}max_episode_steps: 37
@@ -44,6 +46,10 @@ def test_a_checkpoint_is_evaluated_in_the_task_it_was_trained_on(simscale, tmp_p
     assert report["env"] == "my_reach"
     assert "max_episode_steps: 37" in report["task_config"]
     assert max(episode["length"] for episode in report["episodes"]) <= 37
+    metrics = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    returns = [record["mean_return"] for record in metrics if record["kind"] == "eval"]
+    parts = [r["distance"] + r["success"] for r in metrics if r["kind"] == "eval_reward"]
+    assert returns and parts == pytest.approx(returns)
     # Its run folder is all that a resumed training needs.
     assert "done already" in simscale("train", "--resume", "--checkpoint-dir", run).stdout
 

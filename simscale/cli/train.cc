@@ -90,7 +90,8 @@ train::TrainHooks MakeHooks(const Request& request, const std::vector<std::strin
                              .ci_low = report.success_ci95.low,
                              .ci_high = report.success_ci95.high,
                              .mean_return = report.mean_return,
-                             .mean_length = report.mean_length};
+                             .mean_length = report.mean_length,
+                             .mean_reward_terms = report.mean_reward_terms};
   };
   return hooks;
 }

@@ -1,6 +1,7 @@
 #include "simscale/env/episode_runner.h"
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "simscale/common/interrupt.h"
@@ -14,6 +15,11 @@ RunTimes RunEpisodes(BatchedEnv& env, Agent& agent, EpisodeObserver& observer,
   RunTimes times;
   const Stopwatch total;
   std::vector<double> episode_return(static_cast<size_t>(num_envs));
+  const size_t num_terms = env.task().rewards().size();
+  std::vector<double> term_sums(episode_return.size() * num_terms);  // [N, K]
+  const auto terms_of = [&](size_t row) {
+    return std::span(term_sums).subspan(row * num_terms, num_terms);
+  };
   std::vector<float> actions(static_cast<size_t>(num_envs * env.action_dim()));
   std::vector<uint8_t> was_active;
   std::vector<int> rows;
@@ -35,6 +41,7 @@ RunTimes RunEpisodes(BatchedEnv& env, Agent& agent, EpisodeObserver& observer,
     times.simulate += watch.seconds();
     for (size_t k = 0; k < rows.size(); ++k) {
       episode_return[static_cast<size_t>(rows[k])] = 0;
+      std::ranges::fill(terms_of(static_cast<size_t>(rows[k])), 0.0);
       agent.Reset(rows[k], keys[k]);
       observer.OnReset(env, rows[k], keys[k]);
     }
@@ -63,11 +70,14 @@ RunTimes RunEpisodes(BatchedEnv& env, Agent& agent, EpisodeObserver& observer,
       if (!was_active[r]) continue;
       ++times.env_steps;
       episode_return[r] += result.reward[r];
+      for (size_t k = 0; k < num_terms; ++k) {
+        terms_of(r)[k] += result.reward_terms[r * num_terms + k];
+      }
       if (!result.terminated[r] && !result.truncated[r]) continue;
       observer.OnEpisodeEnd(env,
                             {env.key(row), row, result.success[r] != 0, result.terminated[r] != 0,
                              result.truncated[r] != 0, result.non_finite[r] != 0, episode_return[r],
-                             result.episode_length[r]});
+                             result.episode_length[r], terms_of(r)});
     }
     times.observe += watch.seconds();
     start_rows();

@@ -19,6 +19,8 @@ struct EpisodeOutcome {
   bool non_finite = false;
   double episode_return = 0;
   int length = 0;
+  /// [K] what each reward term gave over the episode, weighted; valid during the call.
+  std::span<const double> reward_terms = {};
 };
 
 /// Looks on while episodes run. All calls come from the caller's thread.

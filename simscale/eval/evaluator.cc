@@ -35,8 +35,9 @@ class Collector : public env::EpisodeObserver {
   }
   void OnEpisodeEnd(const env::BatchedEnv& env, const env::EpisodeOutcome& outcome) override {
     const size_t i = outcome.key.index;
-    results_[i] = {outcome.key, outcome.success, outcome.non_finite, outcome.episode_return,
-                   outcome.length};
+    results_[i] = {outcome.key,        outcome.success,
+                   outcome.non_finite, outcome.episode_return,
+                   outcome.length,     {outcome.reward_terms.begin(), outcome.reward_terms.end()}};
     finished_[i] = true;
     ++done_;
     successes_ += outcome.success;
@@ -64,7 +65,7 @@ class Collector : public env::EpisodeObserver {
   int64_t done_ = 0, successes_ = 0;
 };
 
-void Summarise(EvalReport& report) {
+void Summarise(EvalReport& report, const env::Task& task) {
   std::vector<double> returns, lengths;
   for (const EpisodeResult& episode : report.episodes) {
     report.successes += episode.success;
@@ -77,6 +78,11 @@ void Summarise(EvalReport& report) {
   report.mean_return = Mean(returns);
   report.std_return = StdDev(returns);
   report.mean_length = Mean(lengths);
+  for (size_t k = 0; k < task.rewards().size(); ++k) {
+    std::vector<double> sums;
+    for (const EpisodeResult& episode : report.episodes) sums.push_back(episode.reward_terms[k]);
+    report.mean_reward_terms.emplace_back(task.rewards()[k].name, Mean(sums));
+  }
 }
 
 }  // namespace
@@ -130,7 +136,7 @@ EvalReport EvaluateWithSeed(std::shared_ptr<const env::Task> task, env::Agent& a
   });
   report.episodes = collector.Take();
   report.interrupted = report.episodes.size() < static_cast<size_t>(config.n_episodes);
-  Summarise(report);
+  Summarise(report, *task);
   return report;
 }
 

@@ -30,7 +30,8 @@ struct EpisodeResult {
   bool success = false;
   bool non_finite = false;  ///< ended because its state went non-finite
   double episode_return = 0;
-  int length = 0;  ///< control steps
+  int length = 0;                         ///< control steps
+  std::vector<double> reward_terms = {};  ///< [K] what each gave over the episode, weighted
   bool operator==(const EpisodeResult&) const = default;
 };
 
@@ -44,6 +45,8 @@ struct EvalReport {
   double success_rate = 0;
   Interval success_ci95;
   double mean_return = 0, std_return = 0, mean_length = 0;
+  /// What each reward term gave over an episode, weighted; in the mean.
+  std::vector<std::pair<std::string, double>> mean_reward_terms;
   env::RunTimes times;
   std::string task_config;  ///< resolved task, YAML
   std::string model_hash;   ///< SHA-256 of the compiled MuJoCo model

@@ -34,6 +34,7 @@ std::string ReportAsJson(const EvalReport& report) {
       {"mean_return", report.mean_return},
       {"std_return", report.std_return},
       {"mean_length", report.mean_length},
+      {"mean_reward_terms", ordered_json::object()},
       {"seconds", report.times.seconds},
       {"env_steps", report.times.env_steps},
       {"env_steps_per_second", report.env_steps_per_second()},
@@ -50,6 +51,9 @@ std::string ReportAsJson(const EvalReport& report) {
     json["checkpoint"] = {{"path", report.checkpoint},
                           {"step", report.checkpoint_step},
                           {"weights_hash", report.weights_hash}};
+  }
+  for (const auto& [name, mean] : report.mean_reward_terms) {
+    json["mean_reward_terms"][name] = mean;
   }
   for (const auto& [name, version] : report.versions) json["versions"][name] = version;
   for (const EpisodeResult& episode : report.episodes) {

@@ -45,10 +45,6 @@ class Statistics : public env::EpisodeObserver {
     for (size_t row = 0; row < stepping_.size(); ++row) {
       if (!stepping_[row]) continue;
       Observe(env, static_cast<int>(row));
-      for (size_t k = 0; k < check_.reward_sums.size(); ++k) {
-        check_.reward_sums[k].second +=
-            env.result().reward_terms[row * check_.reward_sums.size() + k];
-      }
     }
   }
   void OnEpisodeEnd(const env::BatchedEnv&, const env::EpisodeOutcome& outcome) override {
@@ -59,6 +55,9 @@ class Statistics : public env::EpisodeObserver {
     check_.time_limits += outcome.truncated;
     check_.mean_length += outcome.length;
     check_.mean_return += outcome.episode_return;
+    for (size_t k = 0; k < check_.reward_sums.size(); ++k) {
+      check_.reward_sums[k].second += outcome.reward_terms[k];
+    }
   }
   AgentCheck Finish(const env::RunTimes& times) {
     const double n = std::max(1, check_.episodes);

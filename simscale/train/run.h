@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "simscale/env/agent.h"
 #include "simscale/train/config.h"
@@ -27,6 +29,8 @@ struct EvalResult {
   double success_rate = 0;
   double ci_low = 0, ci_high = 1;  ///< Wilson, 95 %
   double mean_return = 0, mean_length = 0;
+  /// What each reward term gave over an episode, weighted; in the mean.
+  std::vector<std::pair<std::string, double>> mean_reward_terms = {};
 };
 
 /// What the loop gets from above it.

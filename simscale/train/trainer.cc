@@ -310,6 +310,9 @@ bool Trainer::RunDue() {
                       {"ci95_high", evaluation.ci_high},
                       {"mean_return", evaluation.mean_return},
                       {"mean_length", evaluation.mean_length}});
+    if (!evaluation.mean_reward_terms.empty()) {
+      metrics_->Record(state_.step, "eval_reward", evaluation.mean_reward_terms);
+    }
     LogInfo("step ", state_.step, ": success ", evaluation.successes, "/", evaluation.n_episodes,
             " = ", Fixed(100 * evaluation.success_rate, 1), " % [",
             Fixed(100 * evaluation.ci_low, 1), ", ", Fixed(100 * evaluation.ci_high, 1), "]");
