@@ -31,7 +31,7 @@ class InfoLayout:
             else:
                 arrays.append((name, slice(column, column + size)))
             column += size
-        self.scalars, self.arrays, self.num_columns = tuple(scalars), tuple(arrays), column
+        self.scalars, self.arrays = tuple(scalars), tuple(arrays)
 
     # --- One environment: plain floats and bools, arrays of its own ---
 
@@ -53,26 +53,20 @@ class InfoLayout:
 
     # --- N environments: each key has an array, and under "_key" which rows it holds for ---
 
-    def vector_reset(
-        self, info: np.ndarray, randomization: np.ndarray, rows: np.ndarray | None
-    ) -> dict[str, Any]:
-        """info: [N, I], randomization: [N, P], rows: [N] bool, None for all; the others' entries are zero."""
+    def vector_reset(self, info: np.ndarray, randomization: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+        """info: [N, I], randomization: [N, P], rows: [N] bool; the others' entries are zero."""
         result: dict[str, Any] = {}
         num_keys = len(self.scalars) + len(self.arrays) + self.randomized
-        every = rows is None or bool(rows.all())
-        masks = iter(np.ones((num_keys, len(info)), np.bool_) if every else np.tile(rows, (num_keys, 1)))
+        masks = iter(np.tile(rows, (num_keys, 1)))
         if self.scalars:
-            columns = info.T.copy() if every else np.where(rows, info.T, 0.0)
+            columns = np.where(rows, info.T, 0.0)
             for name, column in self.scalars:
                 result[name], result["_" + name] = columns[column], next(masks)
         for name, wanted in self.arrays:
-            block = info[:, wanted]
-            result[name] = block.copy() if every else np.where(rows[:, None], block, 0.0)
+            result[name] = np.where(rows[:, None], info[:, wanted], 0.0)
             result["_" + name] = next(masks)
         if self.randomized:
-            result["randomization"] = (
-                randomization.copy() if every else np.where(rows[:, None], randomization, 0.0)
-            )
+            result["randomization"] = np.where(rows[:, None], randomization, 0.0)
             result["_randomization"] = next(masks)
         return result
 
@@ -82,20 +76,13 @@ class InfoLayout:
         terms: np.ndarray,
         success: np.ndarray,
         non_finite: np.ndarray,
-        rows: np.ndarray | None,
+        rows: np.ndarray,
     ) -> None:
-        """terms: [N, K], the flags [N]; rows: which have taken a step, None for all."""
+        """terms: [N, K], the flags [N]; rows: which have taken a step."""
         keys = self.rewards
-        if rows is None:
-            columns = terms.T.copy()
-            masks = np.ones((len(keys) + 2, len(terms)), np.bool_)
-            result["success"], result["non_finite"] = success.copy(), non_finite.copy()
-        else:
-            if not rows.any():
-                return
-            columns = np.where(rows, terms.T, 0.0)
-            masks = np.tile(rows, (len(keys) + 2, 1))
-            result["success"], result["non_finite"] = success & rows, non_finite & rows
+        columns = np.where(rows, terms.T, 0.0)
+        masks = np.tile(rows, (len(keys) + 2, 1))
+        result["success"], result["non_finite"] = success & rows, non_finite & rows
         for i, key in enumerate(keys):
             result[key], result["_" + key] = columns[i], masks[i]
         result["_success"], result["_non_finite"] = masks[-1], masks[-2]

@@ -200,30 +200,28 @@ class SimScaleVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray], EzPickle
 
     def _infos(self, results: Any, num_stepped: int) -> dict[str, Any]:
         infos: dict[str, Any] = (results.infos if num_stepped > 0 else results.always).copy()
-        if self._core.layout.has_level:
-            infos["level"] = self._core.native.levels()
-            infos["_level"] = np.ones(self.num_envs, np.bool_)
+        self._add_level(infos, np.True_)
         if self._any_ended and self.autoreset_mode == AutoresetMode.SAME_STEP:
             infos.update(self._final(self._ended))
         return infos
 
-    def _always(self, info: np.ndarray, randomization: np.ndarray, rows: np.ndarray | None) -> dict[str, Any]:
-        layout = self._core.layout
-        infos = layout.vector_reset(info, randomization, rows)
-        if layout.has_level:
-            levels = self._core.native.levels()
-            infos["level"] = levels if rows is None else np.where(rows, levels, 0.0)
-            infos["_level"] = np.ones(self.num_envs, np.bool_) if rows is None else rows.copy()
+    def _always(self, info: np.ndarray, randomization: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+        infos = self._core.layout.vector_reset(info, randomization, rows)
+        self._add_level(infos, rows)
         return infos
+
+    def _add_level(self, infos: dict[str, Any], rows: np.ndarray | np.bool_) -> None:
+        if self._core.layout.has_level:
+            infos["level"] = np.where(rows, self._core.native.levels(), 0.0)
+            infos["_level"] = np.full(self.num_envs, rows)
 
     def _final(self, ended: np.ndarray) -> dict[str, Any]:
         """What the rows that have just been reset gave last."""
         buffers, layout = self._core.buffers, self._core.layout
         final_obs = np.full(self.num_envs, None, object)
-        box = self._core.spec["box"]
         for row in np.flatnonzero(ended):
             arrays = {key: array[row].copy() for key, array in self._final_observations.items()}
-            final_obs[row] = next(iter(arrays.values())) if box else arrays
+            final_obs[row] = arrays if self._is_dict else next(iter(arrays.values()))
         final_info = self._always(buffers["final_info"], buffers["final_randomization"], ended)
         layout.add_vector_step(final_info, self._terms, self._success, self._non_finite, ended)
         return {

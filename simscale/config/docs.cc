@@ -125,24 +125,27 @@ std::string DefaultWithUnit(const FieldDoc& doc) {
   return doc.unit.empty() ? doc.initial : doc.initial + " " + doc.unit;
 }
 
+/// `text` with `by` in place of each `character`.
+std::string Replaced(std::string_view text, char character, std::string_view by) {
+  std::string replaced;
+  for (char c : text) {
+    if (c == character) {
+      replaced += by;
+    } else {
+      replaced += c;
+    }
+  }
+  return replaced;
+}
+
 }  // namespace
 
 std::string MarkdownCell(std::string_view text) {
-  std::string cell;
-  for (char c : text) {
-    if (c == '|') cell += '\\';
-    cell += c == '<' ? std::string("&lt;") : std::string(1, c);
-  }
-  return cell;
+  return Replaced(Replaced(text, '|', "\\|"), '<', "&lt;");
 }
 
 std::string MarkdownCode(std::string_view text) {
-  std::string code;
-  for (char c : text) {
-    if (c == '|') code += '\\';
-    code += c;
-  }
-  return code.empty() ? "" : Cat("`", code, "`");
+  return text.empty() ? "" : Cat("`", Replaced(text, '|', "\\|"), "`");
 }
 
 std::string DocsAsText(const std::vector<FieldDoc>& docs) {
