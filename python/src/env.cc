@@ -171,6 +171,20 @@ nb::object Env::Levels() const {
   return ArrayFrom(std::move(levels), {n});
 }
 
+nb::bytes Env::Model() const {
+  const mjModel* model = env_->model(0);
+  std::vector<char> bytes(static_cast<size_t>(mj_sizeModel(model)));
+  mj_saveModel(model, nullptr, bytes.data(), static_cast<int>(bytes.size()));
+  return nb::bytes(bytes.data(), bytes.size());
+}
+
+nb::object Env::PhysicsState(int row) const {
+  std::vector<double> state(static_cast<size_t>(sim::StateSize(env_->model(row))));
+  sim::GetState(env_->model(row), env_->data(row), state);
+  const size_t size = state.size();
+  return ArrayFrom(std::move(state), {size});
+}
+
 nb::object Env::GetState(int row) const {
   std::vector<double> state(Size(env_->state_dim()));
   env_->GetState(row, state);

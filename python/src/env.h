@@ -44,6 +44,11 @@ class Env {
   nb::tuple Keys() const;
   nb::object Levels() const;  ///< [N]
 
+  /// The task's model in MuJoCo's binary form (mj_saveModel).
+  nb::bytes Model() const;
+  /// A row's mjSTATE_INTEGRATION.
+  nb::object PhysicsState(int row) const;
+
   nb::object GetState(int row) const;  ///< [state_dim]
   void SetState(int row, const ArrayOf<double>& state, uint64_t seed, uint64_t index);
 

@@ -7,6 +7,7 @@
 
 #include "env.h"
 #include "errors.h"
+#include "model_renderer.h"
 #include "renderer.h"
 #include "row_copies.h"
 #include "simscale/common/thread_pool.h"
@@ -36,6 +37,7 @@ NB_MODULE(_env, m) {
   m.doc() = "The native environments behind simscaleai's classes.";
   TranslateErrors();
   m.attr("version") = kVersion;
+  m.attr("mujoco_version") = mj_versionString();
   m.attr("info_keys") =
       nb::cast(std::vector<std::string>(env::kInfoKeys.begin(), env::kInfoKeys.end()));
 
@@ -57,6 +59,8 @@ NB_MODULE(_env, m) {
            "qvel"_a = nb::none(), "act"_a = nb::none(), "ctrl"_a = nb::none())
       .def("keys", &Env::Keys)
       .def("levels", &Env::Levels)
+      .def("model", &Env::Model)
+      .def("physics_state", &Env::PhysicsState, "row"_a)
       .def("get_state", &Env::GetState, "row"_a)
       .def("set_state", &Env::SetState, "row"_a, "state"_a, "seed"_a, "index"_a);
 
@@ -73,6 +77,14 @@ NB_MODULE(_env, m) {
       .def(nb::init<const Env&, int, int, const std::string&>(), "env"_a, "width"_a, "height"_a,
            "camera"_a)
       .def("render", &Renderer::Render, "row"_a);
+
+  nb::class_<ModelRenderer>(m, "ModelRenderer")
+      .def(nb::init<uintptr_t, const std::vector<std::string>&>(), "model"_a, "overrides"_a)
+      .def("render", &ModelRenderer::Render, "model"_a, "data"_a, "camera"_a, "free_camera"_a,
+           "rgb"_a.none(), "depth"_a.none(), "segmentation"_a.none())
+      .def("describe", &ModelRenderer::Describe)
+      .def_prop_ro("width", &ModelRenderer::width)
+      .def_prop_ro("height", &ModelRenderer::height);
 
   m.def("tasks", [] {
     nb::list list;

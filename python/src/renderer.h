@@ -4,7 +4,7 @@
 #include <string>
 
 #include "env.h"
-#include "simscale/render/renderer.h"
+#include "simscale/render/gl_renderer.h"
 
 namespace simscale::python {
 

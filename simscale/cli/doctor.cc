@@ -18,7 +18,7 @@
 #include "simscale/common/version.h"
 #include "simscale/data/reader.h"
 #include "simscale/data/writer.h"
-#include "simscale/render/renderer.h"
+#include "simscale/render/gl_renderer.h"
 #include "simscale/render/video.h"
 #include "simscale/sim/scene.h"
 #include "simscale/tasks/registry.h"
@@ -106,7 +106,7 @@ std::string CheckGl(const std::string& backend) {
   render::GlRenderer renderer(model, config);
   const sim::Data data(task->model());
   mj_forward(model, data.get());
-  renderer.Render(model, data.get(), render::Camera::Overview(model));
+  renderer.Picture(model, data.get(), render::Camera::Overview(model));
   return Cat(renderer.info().renderer, ", OpenGL ", renderer.info().version);
 }
 

@@ -8,7 +8,7 @@
 #include "simscale/env/state_dump.h"
 #include "simscale/eval/task_check.h"
 #include "simscale/render/png.h"
-#include "simscale/render/renderer.h"
+#include "simscale/render/gl_renderer.h"
 #include "simscale/tasks/registry.h"
 
 namespace simscale::cli {
@@ -40,7 +40,7 @@ int OpenDump(const TaskCheckFlags& flags, const Output& output) {
     render::RenderConfig config;
     render::GlRenderer renderer(env.model(0), config);
     const render::Camera camera = render::Camera::Choose(env.model(0), "");
-    render::WritePng(flags.save, renderer.Render(env.model(0), env.data(0), camera));
+    render::WritePng(flags.save, renderer.Picture(env.model(0), env.data(0), camera));
     output.Text(Cat("picture of the last good state: ", flags.save, "\n"));
   }
   const env::StepResult& result = env.Step(dump.action);

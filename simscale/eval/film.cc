@@ -38,7 +38,7 @@ Film::Film(std::shared_ptr<const env::Task> task, FilmConfig config, std::string
   MakeDirs(config_.dir);
   // The episode's time is the control rate's, and players want a whole number of frames a second at
   // most; the writer takes any.
-  const render::GlRenderer probe(task_->model().get(), config_.picture);
+  render::MakeRenderer(task_->model().get(), config_.picture);
   const render::VideoWriter video(
       PathOf(config_, 0),
       {config_.picture.width, config_.picture.height, task_->config().control_rate});
@@ -80,19 +80,20 @@ std::vector<fs::path> Film::WriteVideos() const {
   int64_t total = 0, done = 0;
   for (const auto& [index, take] : takes_) total += take.finished;
   if (total == 0) return paths;
-  render::GlRenderer renderer(task_->model().get(), config_.picture);
+  const std::unique_ptr<render::Renderer> renderer =
+      render::MakeRenderer(task_->model().get(), config_.picture);
   env::BatchedEnv env(task_, {});
   Progress progress("video", total, "episodes");
   for (const auto& [index, take] : takes_) {
     if (!take.finished || InterruptRequested()) continue;
     paths.push_back(PathOf(config_, index));
-    WriteVideo(index, take, renderer, env, paths.back());
+    WriteVideo(index, take, *renderer, env, paths.back());
     progress.Update(++done);
   }
   return paths;
 }
 
-void Film::WriteVideo(uint64_t index, const Take& take, render::GlRenderer& renderer,
+void Film::WriteVideo(uint64_t index, const Take& take, render::Renderer& renderer,
                       env::BatchedEnv& env, const fs::path& path) const {
   const double rate = task_->config().control_rate;
   render::VideoWriter video(path, {config_.picture.width, config_.picture.height, rate});
@@ -101,7 +102,7 @@ void Film::WriteVideo(uint64_t index, const Take& take, render::GlRenderer& rend
   for (size_t i = 0; i < take.frames.size(); ++i) {
     const Frame& frame = take.frames[i];
     env.SetState(0, frame.state, {});
-    image = renderer.Render(env.model(0), env.data(0), camera_);
+    image = renderer.Picture(env.model(0), env.data(0), camera_);
     caption.time = static_cast<double>(i) / rate;
     caption.episode_return = frame.episode_return;
     if (i + 1 == take.frames.size()) caption.success = take.success;

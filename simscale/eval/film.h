@@ -51,7 +51,7 @@ class Film : public env::EpisodeObserver {
     bool finished = false, success = false;
   };
   void Note(const env::BatchedEnv& env, int row, double reward);
-  void WriteVideo(uint64_t index, const Take& take, render::GlRenderer& renderer,
+  void WriteVideo(uint64_t index, const Take& take, render::Renderer& renderer,
                   env::BatchedEnv& env, const std::filesystem::path& path) const;
 
   std::shared_ptr<const env::Task> task_;

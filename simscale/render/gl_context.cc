@@ -79,15 +79,15 @@ std::unique_ptr<GlContext> TryEglThenOsmesa() {
 std::unique_ptr<GlContext> MakeGlContext(const std::string& backend) {
   std::scoped_lock lock(process_backend_mutex);
   if (process_backend.empty()) {
-    auto context = backend == "auto" ? TryEglThenOsmesa() : Make(backend);
+    auto context = backend == "gl" ? TryEglThenOsmesa() : Make(backend);
     process_backend = context->backend();
     return context;
   }
-  if (backend != "auto" && backend != process_backend) {
+  if (backend != "gl" && backend != process_backend) {
     ThrowIo("renderer: backend=", backend, " can't be had, as this process draws with ",
             process_backend,
             " already and MuJoCo binds OpenGL once a process. Use backend=", process_backend,
-            " or auto, or another process");
+            " or gl, or another process");
   }
   return Make(process_backend);
 }

@@ -26,7 +26,7 @@ class GlContext {
 std::unique_ptr<GlContext> MakeEglContext();
 std::unique_ptr<GlContext> MakeOsmesaContext();
 
-/// Makes a context of "auto", "egl" or "osmesa" and binds this process to its backend. Auto takes
+/// Makes a context of "gl", "egl" or "osmesa" and binds this process to its backend. gl takes
 /// the process's backend if it has one, else egl, else osmesa, and logs which it took and why.
 std::unique_ptr<GlContext> MakeGlContext(const std::string& backend);
 

@@ -1,0 +1,385 @@
+#include "simscale/render/raster/picture.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace simscale::render::raster {
+namespace {
+
+// Levels of detail: how far a surface may be off.
+constexpr float kLevelPixels = 0.25F;
+constexpr float kLevelMetres = 0.001F;
+
+uint32_t ToByte(float c) {
+  return c > 0 ? static_cast<uint32_t>(std::min(c, 1.0F) * 255.0F + 0.5F) : 0;
+}
+uint32_t Pack(float r, float g, float b) { return ToByte(r) | ToByte(g) << 8 | ToByte(b) << 16; }
+
+uint32_t BlendOver(uint32_t under, uint32_t over, float alpha) {
+  uint32_t result = 0;
+  for (int shift = 0; shift < 24; shift += 8) {
+    const float a = static_cast<float>(under >> shift & 255U);
+    const float b = static_cast<float>(over >> shift & 255U);
+    result |= static_cast<uint32_t>(a + (b - a) * alpha + 0.5F) << shift;
+  }
+  return result;
+}
+
+}  // namespace
+
+Painter::Painter(const mjModel* model, std::shared_ptr<const Assets> assets,
+                 const RenderConfig& config)
+    : assets_(std::move(assets)),
+      config_(config),
+      grid_(config.samples > 1 ? 2 : 1),
+      deformables_(model) {}
+
+void Painter::Paint(const mjModel* model, const mjData* data, const Camera& camera,
+                    const Frame& frame, FixedLayer* cache) {
+  const View view = MakeView(model, data, camera, frame.width, frame.height);
+  FillScene({model, data, assets_.get(), &deformables_, &config_}, view, scene_);
+  const float grid = static_cast<float>(grid_);
+  const int width = frame.width * grid_, height = frame.height * grid_;
+  projection_ = MakeProjection(view.fx * grid, view.fy * grid, view.cx * grid, view.cy * grid,
+                               width, height);
+  projection_.near = view.near, projection_.far = view.far;
+  projection_.orthographic = view.orthographic;
+  background_ = view.orthographic ? -view.far : 1 / view.far;
+  buffer_.Resize(width, height);
+  const bool wants_colours = !frame.rgb.empty();
+  if (wants_colours) colours_.resize(buffer_.id.size());
+  has_shadows_ = false;
+  if (wants_colours && config_.shadows) MakeShadows();
+  drawn_.clear();
+  const bool taken = cache != nullptr && TakeFixedLayer(*cache);
+  if (!taken) {
+    buffer_.Clear(background_);
+    DrawInstances(scene_.fixed, buffer_);
+  }
+  if (wants_colours && (!taken || !cache->has_colours || has_shadows_)) {
+    if (!taken || !cache->has_colours) FillSky();
+    ShadeVisible(buffer_, 0, nullptr);
+  }
+  if (cache != nullptr && (!taken || (wants_colours && !cache->has_colours))) {
+    cache->has_colours = wants_colours;
+    KeepFixedLayer(*cache);
+  }
+  const uint32_t first_moving = buffer_.num_refs;
+  DrawInstances(scene_.moving, buffer_);
+  if (wants_colours) ShadeVisible(buffer_, first_moving, nullptr);
+  has_front_ = false;
+  if (wants_colours || !frame.segmentation.empty())
+    DrawTransparent(wants_colours, !frame.segmentation.empty());
+  if (wants_colours) WriteRgb(frame);
+  if (!frame.depth.empty()) WriteDepth(frame);
+  if (!frame.segmentation.empty()) WriteSegmentation(frame);
+}
+
+// --- What is seen ------------------------------------------------------------------------------
+
+void Painter::DrawInstances(const std::vector<Instance>& instances, VisibilityBuffer& buffer) {
+  order_.clear();
+  for (size_t i = 0; i < instances.size(); ++i) {
+    const Instance& instance = instances[i];
+    if (instance.transparent) continue;
+    const float distance = instance.infinite ? 1e10F : instance.camera_distance;
+    order_.emplace_back(distance, static_cast<uint32_t>(i));
+  }
+  // The nearest first: it hides most. What is not finite comes last, in any order.
+  std::stable_sort(order_.begin(), order_.end(), [](const auto& a, const auto& b) {
+    return (a.first < b.first) || (std::isfinite(a.first) && !std::isfinite(b.first));
+  });
+  for (const auto& [distance, i] : order_) DrawOne(instances[i], buffer);
+}
+
+void Painter::DrawOne(const Instance& instance, VisibilityBuffer& buffer) {
+  const View& view = scene_.view;
+  DrawCall call;
+  const Vec3 gap = instance.position - view.position;
+  const float scale[3] = {instance.scale.x, instance.scale.y, instance.scale.z};
+  const auto row = [&](int r, Vec3 axis, float factor, float centre) {
+    // factor * axis + centre * forward (perspective), or + centre (orthographic).
+    Vec3 a = axis * factor;
+    if (!view.orthographic) a = a + view.forward * centre;
+    const Vec3 turned = instance.rotation.TransposeTimes(a);
+    const float parts[3] = {turned.x, turned.y, turned.z};
+    for (int k = 0; k < 3; ++k) call.rows[r][k] = parts[k] * scale[k];
+    call.rows[r][3] = Dot(a, gap) + (view.orthographic ? centre : 0);
+  };
+  row(0, view.right, projection_.fx, projection_.cx);
+  row(1, view.up, -projection_.fy, projection_.cy);
+  row(2, view.forward, 1, 0);
+  const MeshFrame frame = ToMeshFrame(instance, view.position);
+  call.viewer = view.orthographic ? Vec3{Dot(frame.row[0], view.forward),
+                                         Dot(frame.row[1], view.forward),
+                                         Dot(frame.row[2], view.forward)}
+                                  : frame.offset;
+  call.max_scale = std::max({std::abs(scale[0]), std::abs(scale[1]), std::abs(scale[2])});
+  const Mesh& mesh = *instance.mesh;
+  const float radius = mesh.radius * call.max_scale;
+  const Extent extent =
+      SphereExtent(projection_, call.rows, mesh.center, radius, buffer.width, buffer.height);
+  if (!extent.visible || (extent.safe && !MayBeSeen(buffer, extent))) return;
+  const float* depth_row = call.rows[2];
+  const float depth = depth_row[0] * mesh.center.x + depth_row[1] * mesh.center.y +
+                      depth_row[2] * mesh.center.z + depth_row[3];
+  const float distance = view.orthographic ? 1 : std::max(view.near, depth - radius);
+  const float pixel = distance / std::max(view.fx, view.fy);  // m
+  const float most = std::min(kLevelMetres, kLevelPixels * pixel) / std::max(call.max_scale, 1e-20F);
+  size_t level = 0;
+  while (level + 1 < mesh.levels.size() && mesh.levels[level + 1].error <= most) ++level;
+  call.level = &mesh.levels[level];
+  call.instance = static_cast<uint32_t>(drawn_.size());
+  drawn_.push_back({&instance, call.level});
+  Draw(call, projection_, buffer);
+}
+
+bool Painter::TakeFixedLayer(const FixedLayer& cache) {
+  if (!cache.valid || !(cache.view == scene_.view) || cache.width != buffer_.width ||
+      cache.height != buffer_.height || cache.lights != scene_.lights ||
+      !(cache.haze == scene_.haze) || !(cache.fog == scene_.fog) || cache.sky != scene_.sky ||
+      cache.fixed != scene_.fixed)
+    return false;
+  std::copy(cache.nearness.begin(), cache.nearness.end(), buffer_.nearness.begin());
+  std::copy(cache.id.begin(), cache.id.end(), buffer_.id.begin());
+  if (cache.has_colours && !colours_.empty())
+    std::copy(cache.colours.begin(), cache.colours.end(), colours_.begin());
+  if (buffer_.refs.size() < cache.refs.size()) buffer_.refs.resize(cache.refs.size());
+  std::copy(cache.refs.begin(), cache.refs.end(), buffer_.refs.begin());
+  buffer_.num_refs = static_cast<uint32_t>(cache.refs.size());
+  for (const auto& [place, level] : cache.drawn) drawn_.push_back({&scene_.fixed[place], level});
+  return true;
+}
+
+void Painter::KeepFixedLayer(FixedLayer& cache) const {
+  cache.valid = true;
+  cache.view = scene_.view;
+  cache.width = buffer_.width, cache.height = buffer_.height;
+  cache.fixed = scene_.fixed;
+  cache.lights = scene_.lights;
+  cache.haze = scene_.haze;
+  cache.fog = scene_.fog;
+  cache.sky = scene_.sky;
+  cache.nearness = buffer_.nearness;
+  cache.id = buffer_.id;
+  if (cache.has_colours) cache.colours = colours_;
+  cache.refs.assign(buffer_.refs.begin(), buffer_.refs.begin() + buffer_.num_refs);
+  cache.drawn.clear();
+  for (const Drawn& drawn : drawn_) {
+    cache.drawn.emplace_back(static_cast<uint32_t>(drawn.instance - scene_.fixed.data()),
+                             drawn.level);
+  }
+}
+
+// --- Colours -----------------------------------------------------------------------------------
+
+void Painter::FillSky() {
+  const int width = buffer_.width / grid_, height = buffer_.height / grid_;
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      bool empty = false;
+      for (int k = 0; k < grid_ * grid_; ++k)
+        empty |= buffer_.id[Sample(x, y, k)] == kNoTriangle;
+      if (!empty) continue;
+      const Vec3 colour = SkyColour(scene_, static_cast<float>(x) + 0.5F,
+                                    static_cast<float>(y) + 0.5F);
+      for (int k = 0; k < grid_ * grid_; ++k)
+        colours_[Sample(x, y, k)] = Pack(colour.x, colour.y, colour.z);
+    }
+  }
+}
+
+void Painter::CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref) {
+  starts_.assign(drawn_.size() + 1, 0);
+  const auto each = [&](auto&& function) {
+    const int width = buffer.width / grid_, height = buffer.height / grid_;
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x) {
+        uint32_t seen[4];
+        for (int k = 0; k < grid_ * grid_; ++k) {
+          const size_t sample = Sample(x, y, k);
+          const uint32_t id = buffer.id[sample];
+          seen[k] = kNoTriangle;
+          if (id == kNoTriangle || id < first_ref) continue;
+          const TriangleRef& ref = buffer.refs[id];
+          seen[k] = ref.instance;
+          // Once a pixel and instance.
+          if (std::find(seen, seen + k, ref.instance) == seen + k) function(sample, x, y, k, ref);
+        }
+      }
+    }
+  };
+  each([&](size_t, int, int, int, const TriangleRef& ref) { ++starts_[ref.instance + 1]; });
+  for (size_t i = 1; i < starts_.size(); ++i) starts_[i] += starts_[i - 1];
+  fragments_.Resize(starts_.back());
+  const float unit = 1 / static_cast<float>(grid_);
+  each([&](size_t sample, int x, int y, int k, const TriangleRef& ref) {
+    const size_t at = starts_[ref.instance]++;
+    fragments_.sample[at] = static_cast<uint32_t>(sample);
+    fragments_.triangle[at] = ref.triangle;
+    fragments_.x[at] = static_cast<float>(x) + (static_cast<float>(k % grid_) + 0.5F) * unit;
+    fragments_.y[at] = static_cast<float>(y) + (static_cast<float>(k / grid_) + 0.5F) * unit;
+    fragments_.depth[at] = Depth(buffer.nearness[sample]);
+  });
+  // Each start has moved to the next one's.
+  for (size_t i = starts_.size() - 1; i > 0; --i) starts_[i] = starts_[i - 1];
+  starts_[0] = 0;
+}
+
+void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Blend* blend) {
+  CollectFragments(buffer, first_ref);
+  for (size_t d = 0; d < drawn_.size(); ++d) {
+    const size_t first = starts_[d], count = starts_[d + 1] - first;
+    if (count == 0) continue;
+    // Only what is opaque takes shadows, as with MuJoCo.
+    Shade({.scene = &scene_,
+           .instance = drawn_[d].instance,
+           .level = drawn_[d].level,
+           .shadows = has_shadows_ && blend == nullptr ? &shadows_ : nullptr},
+          fragments_, first, count);
+    for (size_t i = first; i < first + count; ++i) {
+      const uint32_t colour = Pack(fragments_.r[i], fragments_.g[i], fragments_.b[i]);
+      // All samples of the pixel that show this instance.
+      const size_t sample = fragments_.sample[i];
+      const int x = static_cast<int>(sample % static_cast<size_t>(buffer.stride)) / grid_;
+      const int y = static_cast<int>(sample / static_cast<size_t>(buffer.stride)) / grid_;
+      for (int k = 0; k < grid_ * grid_; ++k) {
+        const size_t other = Sample(x, y, k);
+        const uint32_t id = buffer.id[other];
+        if (id == kNoTriangle || id < first_ref || buffer.refs[id].instance != d) continue;
+        if (blend != nullptr) {
+          blends_.emplace_back(static_cast<uint32_t>(other), colour);
+        } else {
+          colours_[other] = colour;
+        }
+      }
+    }
+  }
+}
+
+// --- Transparent objects -----------------------------------------------------------------------
+
+void Painter::DrawTransparent(bool colours, bool ids) {
+  std::vector<const Instance*>& list = transparent_;
+  list.clear();
+  for (const auto* instances : {&scene_.fixed, &scene_.moving})
+    for (const Instance& instance : *instances)
+      if (instance.transparent) list.push_back(&instance);
+  if (list.empty()) return;
+  std::stable_sort(list.begin(), list.end(), [](const Instance* a, const Instance* b) {
+    return a->camera_distance < b->camera_distance;
+  });
+  // MuJoCo's order is by object: the parts of a capsule have one distance, and stay together.
+  layer_.Resize(buffer_.width, buffer_.height);
+  if (ids) {
+    front_.Resize(buffer_.width, buffer_.height);
+    front_.nearness = buffer_.nearness;
+    front_.id = buffer_.id;
+    has_front_ = true;
+  }
+  blends_.clear();
+  objects_.clear();
+  // References go on after the opaque ones, so that both kinds of ids can stand side by side.
+  uint32_t num_refs = buffer_.num_refs;
+  for (size_t i = 0; i < list.size();) {
+    size_t end = i + 1;
+    while (end < list.size() && list[end]->object == list[i]->object) ++end;
+    std::swap(layer_.refs, buffer_.refs);
+    layer_.num_refs = num_refs;
+    layer_.nearness = buffer_.nearness;
+    std::fill(layer_.id.begin(), layer_.id.end(), kNoTriangle);
+    for (size_t k = i; k < end; ++k) DrawOne(*list[k], layer_);
+    if (colours && layer_.num_refs > num_refs) {
+      Blend blend{.first = blends_.size(), .alpha = list[i]->material.rgba[3]};
+      ShadeVisible(layer_, num_refs, &blend);
+      blend.count = blends_.size() - blend.first;
+      objects_.push_back(blend);
+    }
+    if (ids && layer_.num_refs > num_refs) {
+      for (size_t s = 0; s < layer_.id.size(); ++s) {
+        if (layer_.id[s] == kNoTriangle || !(layer_.nearness[s] > front_.nearness[s])) continue;
+        front_.nearness[s] = layer_.nearness[s];
+        front_.id[s] = layer_.id[s];
+      }
+    }
+    num_refs = layer_.num_refs;
+    std::swap(layer_.refs, buffer_.refs);
+    i = end;
+  }
+  buffer_.num_refs = num_refs;
+  // MuJoCo blends twice: the nearest first, then the farthest first.
+  const auto apply = [&](const Blend& blend) {
+    for (size_t b = blend.first; b < blend.first + blend.count; ++b) {
+      uint32_t& colour = colours_[blends_[b].first];
+      colour = BlendOver(colour, blends_[b].second, blend.alpha);
+    }
+  };
+  std::for_each(objects_.begin(), objects_.end(), apply);
+  std::for_each(objects_.rbegin(), objects_.rend(), apply);
+}
+
+// --- Shadows -----------------------------------------------------------------------------------
+
+void Painter::MakeShadows() {}
+
+// --- Numbers out -------------------------------------------------------------------------------
+
+/// Of a pixel's samples one that shows what most of them show.
+size_t Painter::MainSample(const VisibilityBuffer& buffer, int x, int y) const {
+  if (grid_ == 1) return Sample(x, y, 0);
+  const auto shows = [&](int k) {
+    const uint32_t id = buffer.id[Sample(x, y, k)];
+    return id == kNoTriangle ? nullptr : drawn_[buffer_.refs[id].instance].instance;
+  };
+  int best = 0, most = 0;
+  for (int k = 0; k < 4; ++k) {
+    int count = 0;
+    for (int j = 0; j < 4; ++j) count += shows(j) == shows(k);
+    if (count > most) best = k, most = count;
+  }
+  return Sample(x, y, best);
+}
+
+void Painter::WriteRgb(const Frame& frame) const {
+  uint8_t* out = frame.rgb.data();
+  for (int y = 0; y < frame.height; ++y) {
+    for (int x = 0; x < frame.width; ++x, out += 3) {
+      if (grid_ == 1) {
+        const uint32_t c = colours_[Sample(x, y, 0)];
+        out[0] = static_cast<uint8_t>(c), out[1] = static_cast<uint8_t>(c >> 8),
+        out[2] = static_cast<uint8_t>(c >> 16);
+        continue;
+      }
+      uint32_t sum[3] = {2, 2, 2};
+      for (int k = 0; k < 4; ++k) {
+        const uint32_t c = colours_[Sample(x, y, k)];
+        sum[0] += c & 255U, sum[1] += c >> 8 & 255U, sum[2] += c >> 16 & 255U;
+      }
+      for (int k = 0; k < 3; ++k) out[k] = static_cast<uint8_t>(sum[k] / 4);
+    }
+  }
+}
+
+void Painter::WriteDepth(const Frame& frame) const {
+  float* out = frame.depth.data();
+  for (int y = 0; y < frame.height; ++y)
+    for (int x = 0; x < frame.width; ++x)
+      *out++ = Depth(buffer_.nearness[MainSample(buffer_, x, y)]);
+}
+
+void Painter::WriteSegmentation(const Frame& frame) const {
+  const VisibilityBuffer& seen = has_front_ ? front_ : buffer_;
+  int32_t* out = frame.segmentation.data();
+  for (int y = 0; y < frame.height; ++y) {
+    for (int x = 0; x < frame.width; ++x, out += 2) {
+      const uint32_t id = seen.id[MainSample(seen, x, y)];
+      out[0] = out[1] = -1;
+      if (id == kNoTriangle) continue;
+      const Instance& instance = *drawn_[buffer_.refs[id].instance].instance;
+      out[0] = instance.object_id, out[1] = instance.object_type;
+    }
+  }
+}
+
+}  // namespace simscale::render::raster

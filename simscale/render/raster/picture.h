@@ -1,0 +1,99 @@
+#pragma once
+
+// Internal to render/raster: one picture, from the state to the numbers.
+
+#include <memory>
+#include <vector>
+
+#include "simscale/render/raster/draw.h"
+#include "simscale/render/raster/scene.h"
+#include "simscale/render/raster/shade.h"
+#include "simscale/render/raster/shadow.h"
+#include "simscale/render/renderer.h"
+
+namespace simscale::render::raster {
+
+/// An instance that was drawn, with the level of detail that was chosen for it.
+struct Drawn {
+  const Instance* instance = nullptr;
+  const Level* level = nullptr;
+};
+
+/// What doesn't move in front of a camera that doesn't either: seen, lit and kept.
+struct FixedLayer : ViewCache {
+  bool valid = false, has_colours = false;
+  // What it was made from.
+  View view;
+  int width = 0, height = 0;
+  std::vector<Instance> fixed;
+  std::vector<Light> lights;
+  Haze haze;
+  Fog fog;
+  const Texture* sky = nullptr;
+  // What it shows.
+  std::vector<float> nearness;
+  std::vector<uint32_t> id, colours;
+  std::vector<TriangleRef> refs;
+  std::vector<std::pair<uint32_t, const Level*>> drawn;  ///< place in `fixed`
+};
+
+/// Draws pictures of one model. Its buffers grow to what the largest took, then nothing allocates.
+class Painter {
+ public:
+  Painter(const mjModel* model, std::shared_ptr<const Assets> assets, const RenderConfig& config);
+  void Paint(const mjModel* model, const mjData* data, const Camera& camera, const Frame& frame,
+             FixedLayer* cache);
+
+ private:
+  struct Blend {  ///< one transparent object's stretch of blends
+    size_t first = 0, count = 0;
+    float alpha = 1;
+  };
+
+  void DrawInstances(const std::vector<Instance>& instances, VisibilityBuffer& buffer);
+  void DrawOne(const Instance& instance, VisibilityBuffer& buffer);
+  bool TakeFixedLayer(const FixedLayer& cache);
+  void KeepFixedLayer(FixedLayer& cache) const;
+  void FillSky();
+  /// Shades what of `buffer` has ids from `first_ref` on; writes colours, or, if `blend` is not
+  /// null, appends to the blends.
+  void ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Blend* blend);
+  void CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref);
+  void DrawTransparent(bool colours, bool ids);
+  void MakeShadows();
+
+  void WriteRgb(const Frame& frame) const;
+  void WriteDepth(const Frame& frame) const;
+  void WriteSegmentation(const Frame& frame) const;
+  size_t MainSample(const VisibilityBuffer& buffer, int x, int y) const;
+  /// Sample k of a pixel, row by row.
+  size_t Sample(int x, int y, int k) const {
+    return static_cast<size_t>(y * grid_ + k / grid_) * static_cast<size_t>(buffer_.stride) +
+           static_cast<size_t>(x * grid_ + k % grid_);
+  }
+  float Depth(float nearness) const {
+    return projection_.orthographic ? -nearness : 1 / nearness;
+  }
+
+  std::shared_ptr<const Assets> assets_;
+  RenderConfig config_;
+  int grid_ = 1;  ///< samples a pixel, along each side
+  Deformables deformables_;
+  Scene scene_;
+  Projection projection_;
+  float background_ = 0;
+  VisibilityBuffer buffer_, layer_, front_;
+  bool has_front_ = false;
+  std::vector<Drawn> drawn_;
+  std::vector<uint32_t> colours_;  ///< a sample, 0x00bbggrr
+  ShadowMaps shadows_;
+  bool has_shadows_ = false;
+  Fragments fragments_;
+  std::vector<uint32_t> starts_;                     ///< fragments of each of drawn_
+  std::vector<std::pair<float, uint32_t>> order_;
+  std::vector<std::pair<uint32_t, uint32_t>> blends_;  ///< sample, colour
+  std::vector<Blend> objects_;
+  std::vector<const Instance*> transparent_;
+};
+
+}  // namespace simscale::render::raster
