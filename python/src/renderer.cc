@@ -23,10 +23,9 @@ nb::object Renderer::Render(int row) {
   std::vector<uint8_t> pixels(width * height * 3);
   {
     const nb::gil_scoped_release release;
-    renderer_->Render(env_->model(row), env_->data(row), camera_,
-                      {.width = static_cast<int>(width),
-                       .height = static_cast<int>(height),
-                       .rgb = pixels});
+    renderer_->Render(
+        env_->model(row), env_->data(row), camera_,
+        {.width = static_cast<int>(width), .height = static_cast<int>(height), .rgb = pixels});
   }
   return ArrayFrom(std::move(pixels), {height, width, 3});
 }

@@ -7,8 +7,8 @@
 #include "simscale/env/batched_env.h"
 #include "simscale/env/state_dump.h"
 #include "simscale/eval/task_check.h"
-#include "simscale/render/png.h"
 #include "simscale/render/gl_renderer.h"
+#include "simscale/render/png.h"
 #include "simscale/tasks/registry.h"
 
 namespace simscale::cli {

@@ -193,18 +193,19 @@ void GlRenderer::Render(const mjModel* model, const mjData* data, const Camera& 
   const size_t width = static_cast<size_t>(frame.width), height = static_cast<size_t>(frame.height);
   s.rgb.resize(width * height * 3);
   s.depth.resize(frame.depth.empty() ? 0 : width * height);
-  if (!frame.rgb.empty() || !frame.depth.empty()) {
-    s.Draw(viewport, false, s.rgb.data(), frame.depth.empty() ? nullptr : s.depth.data());
-  }
   const auto flipped = [&](size_t y) { return (height - 1 - y) * width; };
-  for (size_t y = 0; y < height && !frame.rgb.empty(); ++y)
-    std::memcpy(&frame.rgb[y * width * 3], &s.rgb[flipped(y) * 3], width * 3);
+  if (!frame.rgb.empty()) {
+    s.Draw(viewport, false, s.rgb.data(), nullptr);
+    for (size_t y = 0; y < height; ++y)
+      std::memcpy(&frame.rgb[y * width * 3], &s.rgb[flipped(y) * 3], width * 3);
+  }
+  if (frame.depth.empty() && frame.segmentation.empty()) return;
+  // Drawn as flat ids, where all is opaque and there is no sky, depth and ids belong together.
+  s.Draw(viewport, true, s.rgb.data(), frame.depth.empty() ? nullptr : s.depth.data());
   for (size_t y = 0; y < height && !frame.depth.empty(); ++y)
     for (size_t x = 0; x < width; ++x)
       frame.depth[y * width + x] = Metres(s.depth[flipped(y) + x], s.scene.camera[0]);
-  if (frame.segmentation.empty()) return;
-  s.Draw(viewport, true, s.rgb.data(), nullptr);
-  for (size_t y = 0; y < height; ++y) {
+  for (size_t y = 0; y < height && !frame.segmentation.empty(); ++y) {
     for (size_t x = 0; x < width; ++x) {
       const uint8_t* p = &s.rgb[(flipped(y) + x) * 3];
       const int geom = (p[0] | p[1] << 8 | p[2] << 16) - 1;

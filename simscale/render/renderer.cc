@@ -130,8 +130,7 @@ std::vector<std::unique_ptr<Renderer>> MakeRenderers(const mjModel* model,
   if (model == nullptr) ThrowUser("renderer: the model is null");
   std::vector<std::unique_ptr<Renderer>> renderers;
   if (config.backend == "raster") return MakeRasterRenderers(model, config, count);
-  for (int i = 0; i < count; ++i)
-    renderers.push_back(std::make_unique<GlRenderer>(model, config));
+  for (int i = 0; i < count; ++i) renderers.push_back(std::make_unique<GlRenderer>(model, config));
   return renderers;
 }
 

@@ -55,11 +55,11 @@ struct Camera {
 struct Frame {
   int width = 0, height = 0;  ///< pixels, at most the config's
   std::span<uint8_t> rgb;     ///< [height, width, 3], first row on top
-  /// [height, width], m along the optical axis to what is opaque; the far plane (vis.map.zfar times
-  /// stat.extent) where there is nothing.
+  /// [height, width], m along the optical axis to what is seen, transparent or not; the far plane
+  /// (vis.map.zfar times stat.extent) where there is nothing. As mujoco.Renderer's depth.
   std::span<float> depth;
-  /// [height, width, 2]: what is seen, transparent or not: id and mjtObj type (mjOBJ_GEOM, ...);
-  /// -1, -1 where there is nothing. As mujoco.Renderer's segmentation.
+  /// [height, width, 2]: what that is: id and mjtObj type (mjOBJ_GEOM, ...); -1, -1 where there is
+  /// nothing.
   std::span<int32_t> segmentation;
 
   /// Throws ShapeError for a span of another size, UserError for sides that are not in

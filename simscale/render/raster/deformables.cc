@@ -47,9 +47,8 @@ const Mesh* Deformables::Skin(const mjModel* m, const mjData* d, int id) {
     mju_mulQuat(quat, d->xquat + 4 * static_cast<ptrdiff_t>(body), back);
     mju_quat2Mat(matrix, quat);
     const Mat3 rotation = ToMat3(matrix);
-    const Vec3 origin =
-        ToVec3(d->xpos + 3 * static_cast<ptrdiff_t>(body)) -
-        rotation * ToVec3(m->skin_bonebindpos + 3 * static_cast<ptrdiff_t>(bone));
+    const Vec3 origin = ToVec3(d->xpos + 3 * static_cast<ptrdiff_t>(body)) -
+                        rotation * ToVec3(m->skin_bonebindpos + 3 * static_cast<ptrdiff_t>(bone));
     const int first = m->skin_bonevertadr[bone];
     for (int k = first; k < first + m->skin_bonevertnum[bone]; ++k) {
       const int v = m->skin_bonevertid[k];

@@ -6,7 +6,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simscale/render/raster/draw.cc"  // NOLINT
-#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/foreach_target.h>                              // IWYU pragma: keep
 // foreach_target.h comes first
 #include <hwy/highway.h>
 
@@ -23,6 +23,8 @@ constexpr int kSub = 1 << kSubBits;
 constexpr float kGuardBand = 8191;  // samples; coordinates then fit 22 bits
 // Below this extent edge functions, divided by kSub, fit 31 bits at every sample.
 constexpr int64_t kSmall = int64_t{1} << 18;
+constexpr int kExactDepth =
+    16;  // samples: larger triangles' depth is not computed from snapped corners
 
 struct Corner {
   int32_t x = 0, y = 0;  ///< 1/256 samples, y downwards
@@ -43,9 +45,16 @@ struct Setup {
   bool small = false;
 };
 
-/// False if it faces away or covers no sample.
-HWY_INLINE bool SetUp(const Corner& v0, const Corner& v1, const Corner& v2, int width, int height,
-                      Setup& s) {
+/// Nearness as a function of the place: x, y in samples.
+struct Plane {
+  double dx = 0, dy = 0, base = 0;
+  bool valid = false;
+};
+
+/// False if it faces away or covers no sample. plane: of the triangle before its corners were
+/// snapped, for large ones; null: through the corners as they are.
+HWY_INLINE bool SetUp(const Corner& v0, const Corner& v1, const Corner& v2, const Plane* plane,
+                      int width, int height, Setup& s) {
   // Counter-clockwise with y up is clockwise with y down: v0, v2, v1 has a positive area.
   const Corner* p[3] = {&v0, &v2, &v1};
   const int min_x = std::min({v0.x, v1.x, v2.x}), max_x = std::max({v0.x, v1.x, v2.x});
@@ -73,10 +82,17 @@ HWY_INLINE bool SetUp(const Corner& v0, const Corner& v1, const Corner& v2, int 
     sum_dx += static_cast<double>(-int64_t{dy} * kSub) * value[k];
     sum_dy += static_cast<double>(int64_t{dx} * kSub) * value[k];
   }
-  const double scale = 1.0 / static_cast<double>(area);
-  s.nearness = static_cast<float>(sum * scale);
-  s.dx = static_cast<float>(sum_dx * scale);
-  s.dy = static_cast<float>(sum_dy * scale);
+  if (plane != nullptr && plane->valid) {
+    s.nearness =
+        static_cast<float>(plane->base + plane->dx * (s.x0 + 0.5) + plane->dy * (s.y0 + 0.5));
+    s.dx = static_cast<float>(plane->dx);
+    s.dy = static_cast<float>(plane->dy);
+  } else {
+    const double scale = 1.0 / static_cast<double>(area);
+    s.nearness = static_cast<float>(sum * scale);
+    s.dx = static_cast<float>(sum_dx * scale);
+    s.dy = static_cast<float>(sum_dy * scale);
+  }
   s.low = std::min({v0.nearness, v1.nearness, v2.nearness});
   s.high = std::max({v0.nearness, v1.nearness, v2.nearness});
   s.small = max_x - min_x < kSmall && max_y - min_y < kSmall;
@@ -92,8 +108,8 @@ HWY_INLINE void FillFew(const Setup& s, uint32_t id, VisibilityBuffer& buffer) {
     const size_t at = static_cast<size_t>(y) * static_cast<size_t>(buffer.stride);
     for (int x = s.x0; x <= s.x1; ++x) {
       if ((e[0] | e[1] | e[2]) >= 0) {
-        const float nearness = std::min(
-            std::max(near_row + s.dx * static_cast<float>(x - s.x0), s.low), s.high);
+        const float nearness =
+            std::min(std::max(near_row + s.dx * static_cast<float>(x - s.x0), s.low), s.high);
         const size_t i = at + static_cast<size_t>(x);
         if (nearness > buffer.nearness[i]) buffer.nearness[i] = nearness, buffer.id[i] = id;
       }
@@ -112,8 +128,7 @@ HWY_INLINE void FillVector(const Setup& s, V e, float near_row, int x, float* ne
   const U u;
   const auto inside = hn::Gt(e, hn::Set(i, -1));
   if (hn::AllFalse(i, inside)) return;
-  const auto offset =
-      hn::Add(hn::Set(f, static_cast<float>(x - s.x0)), hn::Iota(f, 0.0F));
+  const auto offset = hn::Add(hn::Set(f, static_cast<float>(x - s.x0)), hn::Iota(f, 0.0F));
   auto z = hn::Add(hn::Set(f, near_row), hn::Mul(hn::Set(f, s.dx), offset));
   z = hn::Min(hn::Max(z, hn::Set(f, s.low)), hn::Set(f, s.high));
   const auto before = hn::LoadU(f, nearness + x);
@@ -167,8 +182,8 @@ HWY_INLINE void FillLarge(const Setup& s, uint32_t id, VisibilityBuffer& buffer)
         const Edge& edge = s.edge[k];
         const int64_t first =
             edge.base + int64_t{edge.dx} * (x - s.x0) + int64_t{edge.dy} * (y - s.y0);
-        e[k] = hn::Add(
-            hn::Set(i, static_cast<int32_t>(std::clamp(first, -kLimit, kLimit))), lane[k]);
+        e[k] =
+            hn::Add(hn::Set(i, static_cast<int32_t>(std::clamp(first, -kLimit, kLimit))), lane[k]);
       }
       FillVector(s, hn::Or(e[0], hn::Or(e[1], e[2])), near_row, x, &buffer.nearness[at],
                  &buffer.id[at], id);
@@ -176,10 +191,10 @@ HWY_INLINE void FillLarge(const Setup& s, uint32_t id, VisibilityBuffer& buffer)
   }
 }
 
-HWY_INLINE bool Fill(const Corner& v0, const Corner& v1, const Corner& v2, uint32_t id,
-                     VisibilityBuffer& buffer) {
+HWY_INLINE bool Fill(const Corner& v0, const Corner& v1, const Corner& v2, const Plane* plane,
+                     uint32_t id, VisibilityBuffer& buffer) {
   Setup s;
-  if (!SetUp(v0, v1, v2, buffer.width, buffer.height, s)) return false;
+  if (!SetUp(v0, v1, v2, plane, buffer.width, buffer.height, s)) return false;
   if (!s.small) {
     FillLarge(s, id, buffer);
   } else if (s.x1 - s.x0 < 3) {
@@ -194,22 +209,71 @@ HWY_INLINE void AddRef(const DrawCall& call, uint32_t triangle, VisibilityBuffer
   buffer.refs[buffer.num_refs++] = {call.instance, triangle};
 }
 
-// --- Clusters that reach the near plane or far outside: triangle by triangle, clipped -------------
-
 struct ClipVertex {
   float x = 0, y = 0, depth = 0;  ///< before the division
 };
+
+HWY_INLINE ClipVertex TransformOne(const DrawCall& call, const Cluster& cluster, int triangle,
+                                   int corner) {
+  const Level& level = *call.level;
+  const size_t v =
+      cluster.first_vertex +
+      size_t{level.corner[corner][cluster.first_corner + static_cast<size_t>(triangle)]};
+  float out[3];
+  for (int r = 0; r < 3; ++r) {
+    const float* m = call.rows[r];
+    out[r] = ((m[0] * level.x[v] + m[1] * level.y[v]) + m[2] * level.z[v]) + m[3];
+  }
+  return {out[0], out[1], out[2]};
+}
+
+/// a X + b Y + c D = 1 (perspective: D is the depth) or = -D (orthographic: D is 1) at each corner.
+HWY_NOINLINE Plane PlaneThrough(const ClipVertex (&v)[3], bool orthographic) {
+  double row[3][3], right[3];
+  for (int k = 0; k < 3; ++k) {
+    row[k][0] = static_cast<double>(v[k].x);
+    row[k][1] = static_cast<double>(v[k].y);
+    row[k][2] = orthographic ? 1.0 : static_cast<double>(v[k].depth);
+    right[k] = orthographic ? -static_cast<double>(v[k].depth) : 1.0;
+  }
+  double cofactor[3][3];
+  for (int k = 0; k < 3; ++k) {
+    const double* a = row[(k + 1) % 3];
+    const double* b = row[(k + 2) % 3];
+    cofactor[k][0] = a[1] * b[2] - a[2] * b[1];
+    cofactor[k][1] = a[2] * b[0] - a[0] * b[2];
+    cofactor[k][2] = a[0] * b[1] - a[1] * b[0];
+  }
+  const double det =
+      row[0][0] * cofactor[0][0] + row[0][1] * cofactor[0][1] + row[0][2] * cofactor[0][2];
+  Plane plane;
+  if (!(std::abs(det) > 1e-300)) return plane;
+  double solution[3] = {};
+  for (int c = 0; c < 3; ++c)
+    for (int k = 0; k < 3; ++k) solution[c] += cofactor[k][c] * right[k] / det;
+  plane = {solution[0], solution[1], solution[2], true};
+  return plane;
+}
+
+// --- Clusters that reach the near plane or far outside: triangle by triangle, clipped
+// -------------
+
 constexpr int kMostClipped = 3 + 5;
 
 /// How far inside plane `k` of near, left, right, top, bottom.
 HWY_INLINE float Inside(const Projection& p, int k, const ClipVertex& v) {
   const float guard = p.orthographic ? kGuardBand : kGuardBand * v.depth;
   switch (k) {
-    case 0: return v.depth - p.near;
-    case 1: return v.x + guard;
-    case 2: return guard - v.x;
-    case 3: return v.y + guard;
-    default: return guard - v.y;
+    case 0:
+      return v.depth - p.near;
+    case 1:
+      return v.x + guard;
+    case 2:
+      return guard - v.x;
+    case 3:
+      return v.y + guard;
+    default:
+      return guard - v.y;
   }
 }
 
@@ -249,27 +313,21 @@ HWY_INLINE Corner Snap(const Projection& p, const ClipVertex& v) {
 
 HWY_NOINLINE void DrawClipped(const DrawCall& call, const Projection& projection,
                               const Cluster& cluster, VisibilityBuffer& buffer) {
-  const Level& level = *call.level;
   for (int t = 0; t < cluster.num_triangles; ++t) {
-    ClipVertex polygon[kMostClipped + 1];
+    ClipVertex corner[3], polygon[kMostClipped + 1];
     float sum = 0;
     for (int k = 0; k < 3; ++k) {
-      const size_t v = cluster.first_vertex +
-                       size_t{level.corner[k][cluster.first_corner + static_cast<size_t>(t)]};
-      float out[3];
-      for (int r = 0; r < 3; ++r) {
-        const float* m = call.rows[r];
-        out[r] = ((m[0] * level.x[v] + m[1] * level.y[v]) + m[2] * level.z[v]) + m[3];
-      }
-      polygon[k] = {out[0], out[1], out[2]};
-      sum += std::abs(out[0]) + std::abs(out[1]) + std::abs(out[2]);
+      polygon[k] = corner[k] = TransformOne(call, cluster, t, k);
+      sum += std::abs(corner[k].x) + std::abs(corner[k].y) + std::abs(corner[k].depth);
     }
     if (!(sum < 1e18F)) continue;  // not finite
     const int count = Clip(projection, polygon);
+    if (count < 3) continue;
+    const Plane plane = PlaneThrough(corner, projection.orthographic);
     bool drawn = false;
     for (int i = 2; i < count; ++i) {
       drawn |= Fill(Snap(projection, polygon[0]), Snap(projection, polygon[i - 1]),
-                    Snap(projection, polygon[i]), buffer.num_refs, buffer);
+                    Snap(projection, polygon[i]), &plane, buffer.num_refs, buffer);
     }
     if (drawn) AddRef(call, cluster.first_triangle + static_cast<uint32_t>(t), buffer);
   }
@@ -297,9 +355,8 @@ HWY_INLINE void Transform(const DrawCall& call, const Cluster& cluster, bool ort
     const auto y = hn::LoadU(f, &level.y[cluster.first_vertex + v]);
     const auto z = hn::LoadU(f, &level.z[cluster.first_vertex + v]);
     const auto row = [&](int r) HWY_ATTR {
-      return hn::Add(hn::Add(hn::Add(hn::Mul(m[r][0], x), hn::Mul(m[r][1], y)),
-                             hn::Mul(m[r][2], z)),
-                     m[r][3]);
+      return hn::Add(
+          hn::Add(hn::Add(hn::Mul(m[r][0], x), hn::Mul(m[r][1], y)), hn::Mul(m[r][2], z)), m[r][3]);
     };
     const auto depth = row(2);
     const auto inverse = hn::Div(hn::Set(f, 1.0F), depth);
@@ -338,21 +395,18 @@ HWY_INLINE void DrawCluster(const DrawCall& call, const Cluster& cluster, bool o
     const auto min_y = hn::Min(y[0], hn::Min(y[1], y[2]));
     const auto max_y = hn::Max(y[0], hn::Max(y[1], y[2]));
     // A sample's middle lies between: both ends in samples, rounded inwards.
-    const auto spans = hn::And(
-        hn::Gt(hn::ShiftRight<kSubBits>(hn::Add(max_x, down)),
-               hn::ShiftRight<kSubBits>(hn::Add(min_x, up))),
-        hn::Gt(hn::ShiftRight<kSubBits>(hn::Add(max_y, down)),
-               hn::ShiftRight<kSubBits>(hn::Add(min_y, up))));
+    const auto spans = hn::And(hn::Gt(hn::ShiftRight<kSubBits>(hn::Add(max_x, down)),
+                                      hn::ShiftRight<kSubBits>(hn::Add(min_x, up))),
+                               hn::Gt(hn::ShiftRight<kSubBits>(hn::Add(max_y, down)),
+                                      hn::ShiftRight<kSubBits>(hn::Add(min_y, up))));
     const auto on_screen = hn::And(hn::And(hn::Gt(max_x, below), hn::Lt(min_x, right)),
                                    hn::And(hn::Gt(max_y, below), hn::Lt(min_y, bottom)));
     // Faces us: a bound, as floats round; Fill decides.
-    const auto edge = [&](hn::Vec<I> a, hn::Vec<I> b) HWY_ATTR {
-      return hn::ConvertTo(f, hn::Sub(a, b));
-    };
+    const auto edge = [&](hn::Vec<I> a, hn::Vec<I> b)
+                          HWY_ATTR { return hn::ConvertTo(f, hn::Sub(a, b)); };
     const auto one = hn::Mul(edge(x[2], x[0]), edge(y[1], y[0]));
     const auto two = hn::Mul(edge(x[1], x[0]), edge(y[2], y[0]));
-    const auto slack =
-        hn::Mul(hn::Add(hn::Abs(one), hn::Abs(two)), hn::Set(f, 1e-6F));
+    const auto slack = hn::Mul(hn::Add(hn::Abs(one), hn::Abs(two)), hn::Set(f, 1e-6F));
     const auto faces = hn::Ge(hn::Add(hn::Sub(one, two), slack), hn::Zero(f));
     const auto mask = hn::And(hn::And(spans, on_screen), hn::RebindMask(i, faces));
     if (hn::AllFalse(i, mask)) continue;
@@ -368,7 +422,17 @@ HWY_INLINE void DrawCluster(const DrawCall& call, const Cluster& cluster, bool o
         const size_t at = corner[k][triangle];
         v[k] = {vertex.x[at], vertex.y[at], vertex.nearness[at]};
       }
-      if (Fill(v[0], v[1], v[2], buffer.num_refs, buffer))
+      // Over many samples the corners' rounding shows in the depth.
+      Plane plane;
+      if (std::abs(v[1].x - v[0].x) + std::abs(v[1].y - v[0].y) + std::abs(v[2].x - v[0].x) +
+              std::abs(v[2].y - v[0].y) >
+          kExactDepth * kSub) {
+        plane = PlaneThrough(
+            {TransformOne(call, cluster, triangle, 0), TransformOne(call, cluster, triangle, 1),
+             TransformOne(call, cluster, triangle, 2)},
+            orthographic);
+      }
+      if (Fill(v[0], v[1], v[2], &plane, buffer.num_refs, buffer))
         AddRef(call, cluster.first_triangle + static_cast<uint32_t>(triangle), buffer);
     }
   }
@@ -402,8 +466,8 @@ void Draw(const DrawCall& call, const Projection& projection, VisibilityBuffer& 
         Dot(to, cluster.cone_axis) >= cluster.cone_cutoff * std::sqrt(Dot(to, to)))
       continue;
     const Extent extent =
-        raster::SphereExtent(projection, call.rows, cluster.center,
-                             cluster.radius * call.max_scale, buffer.width, buffer.height);
+        raster::SphereExtent(projection, call.rows, cluster.center, cluster.radius * call.max_scale,
+                             buffer.width, buffer.height);
     if (!extent.visible) continue;
     if (!extent.safe) {
       DrawClipped(call, projection, cluster, buffer);
@@ -470,8 +534,8 @@ Extent SphereExtent(const Projection& p, const float rows[3][4], Vec3 c, float r
     y_low = y - radius * p.fy, y_high = y + radius * p.fy;
     e.nearest = radius - depth + kRounding * (std::abs(depth) + radius);
   } else {
-    if (x < -radius * p.side[0] || x - w * depth > radius * p.side[1] ||
-        y < -radius * p.side[2] || y - h * depth > radius * p.side[3])
+    if (x < -radius * p.side[0] || x - w * depth > radius * p.side[1] || y < -radius * p.side[2] ||
+        y - h * depth > radius * p.side[3])
       return e;
     e.nearest = std::numeric_limits<float>::infinity();
     if (!(depth - radius > p.near)) {

@@ -84,10 +84,9 @@ Level Clusters(const Indexed& mesh, const std::vector<unsigned>& indices,
     cluster.num_triangles = static_cast<int>(meshlet.triangle_count);
     const unsigned* vertex = &vertices[meshlet.vertex_offset];
     const unsigned char* corner = &corners[meshlet.triangle_offset];
-    const meshopt_Bounds bounds =
-        meshopt_computeMeshletBounds(vertex, corner, meshlet.triangle_count,
-                                     &mesh.vertices[0].position.x, mesh.vertices.size(),
-                                     sizeof(Vertex));
+    const meshopt_Bounds bounds = meshopt_computeMeshletBounds(
+        vertex, corner, meshlet.triangle_count, &mesh.vertices[0].position.x, mesh.vertices.size(),
+        sizeof(Vertex));
     cluster.center = ToVec3(bounds.center);
     cluster.radius = bounds.radius;
     if (cones && bounds.cone_cutoff < 1) {
@@ -142,8 +141,7 @@ std::vector<Triangle> Retriangulate(const Indexed& mesh, const std::vector<unsig
     }
     const Vec3 area = Cross(triangles[t].position[1] - triangles[t].position[0],
                             triangles[t].position[2] - triangles[t].position[0]);
-    for (size_t k = 0; k < 3; ++k)
-      smooth[indices[3 * t + k]] = smooth[indices[3 * t + k]] + area;
+    for (size_t k = 0; k < 3; ++k) smooth[indices[3 * t + k]] = smooth[indices[3 * t + k]] + area;
   }
   for (size_t t = 0; t < triangles.size(); ++t) {
     const Vec3 flat = Normalized(Cross(triangles[t].position[1] - triangles[t].position[0],
@@ -159,8 +157,8 @@ std::vector<Triangle> Retriangulate(const Indexed& mesh, const std::vector<unsig
 void AddLevels(const Indexed& mesh, Mesh& result) {
   constexpr float kRatio = 0.4F, kMostError = 0.1F;
   constexpr size_t kFewest = 24;  // triangles
-  const float scale = meshopt_simplifyScale(&mesh.vertices[0].position.x, mesh.vertices.size(),
-                                            sizeof(Vertex));
+  const float scale =
+      meshopt_simplifyScale(&mesh.vertices[0].position.x, mesh.vertices.size(), sizeof(Vertex));
   size_t before = mesh.indices.size();
   std::vector<unsigned> indices(mesh.indices.size());
   while (before / 3 > kFewest) {

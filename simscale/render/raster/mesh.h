@@ -12,7 +12,7 @@ namespace simscale::render::raster {
 /// One triangle as it is shaded, counter-clockwise seen from outside; in the mesh's own frame.
 struct Triangle {
   Vec3 position[3];
-  Vec3 normal[3];     ///< unit
+  Vec3 normal[3];       ///< unit
   float uv[3][2] = {};  ///< texture coordinates, where the mesh has any
 };
 
@@ -40,7 +40,7 @@ struct Cluster {
 /// One level of detail.
 struct Level {
   float error = 0;  ///< how far its surface may lie off the finest one's, in the mesh's unit
-  std::vector<float> x, y, z;  ///< the clusters' vertices
+  std::vector<float> x, y, z;      ///< the clusters' vertices
   std::vector<uint8_t> corner[3];  ///< the triangles' corners, as vertices of their cluster
   std::vector<Triangle> triangles;
   std::vector<Cluster> clusters;
@@ -53,7 +53,7 @@ struct Mesh {
 };
 
 struct MeshOptions {
-  bool levels = true;      ///< levels of detail
+  bool levels = true;       ///< levels of detail
   bool deformable = false;  ///< its vertices move: neither levels nor normal cones
 };
 

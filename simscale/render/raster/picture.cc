@@ -41,8 +41,8 @@ void Painter::Paint(const mjModel* model, const mjData* data, const Camera& came
   FillScene({model, data, assets_.get(), &deformables_, &config_}, view, scene_);
   const float grid = static_cast<float>(grid_);
   const int width = frame.width * grid_, height = frame.height * grid_;
-  projection_ = MakeProjection(view.fx * grid, view.fy * grid, view.cx * grid, view.cy * grid,
-                               width, height);
+  projection_ =
+      MakeProjection(view.fx * grid, view.fy * grid, view.cx * grid, view.cy * grid, width, height);
   projection_.near = view.near, projection_.far = view.far;
   projection_.orthographic = view.orthographic;
   background_ = view.orthographic ? -view.far : 1 / view.far;
@@ -69,8 +69,7 @@ void Painter::Paint(const mjModel* model, const mjData* data, const Camera& came
   DrawInstances(scene_.moving, buffer_);
   if (wants_colours) ShadeVisible(buffer_, first_moving, nullptr);
   has_front_ = false;
-  if (wants_colours || !frame.segmentation.empty())
-    DrawTransparent(wants_colours, !frame.segmentation.empty());
+  DrawTransparent(wants_colours, !frame.depth.empty() || !frame.segmentation.empty());
   if (wants_colours) WriteRgb(frame);
   if (!frame.depth.empty()) WriteDepth(frame);
   if (!frame.segmentation.empty()) WriteSegmentation(frame);
@@ -111,10 +110,10 @@ void Painter::DrawOne(const Instance& instance, VisibilityBuffer& buffer) {
   row(1, view.up, -projection_.fy, projection_.cy);
   row(2, view.forward, 1, 0);
   const MeshFrame frame = ToMeshFrame(instance, view.position);
-  call.viewer = view.orthographic ? Vec3{Dot(frame.row[0], view.forward),
-                                         Dot(frame.row[1], view.forward),
-                                         Dot(frame.row[2], view.forward)}
-                                  : frame.offset;
+  call.viewer = view.orthographic
+                    ? Vec3{Dot(frame.row[0], view.forward), Dot(frame.row[1], view.forward),
+                           Dot(frame.row[2], view.forward)}
+                    : frame.offset;
   call.max_scale = std::max({std::abs(scale[0]), std::abs(scale[1]), std::abs(scale[2])});
   const Mesh& mesh = *instance.mesh;
   const float radius = mesh.radius * call.max_scale;
@@ -126,7 +125,8 @@ void Painter::DrawOne(const Instance& instance, VisibilityBuffer& buffer) {
                       depth_row[2] * mesh.center.z + depth_row[3];
   const float distance = view.orthographic ? 1 : std::max(view.near, depth - radius);
   const float pixel = distance / std::max(view.fx, view.fy);  // m
-  const float most = std::min(kLevelMetres, kLevelPixels * pixel) / std::max(call.max_scale, 1e-20F);
+  const float most =
+      std::min(kLevelMetres, kLevelPixels * pixel) / std::max(call.max_scale, 1e-20F);
   size_t level = 0;
   while (level + 1 < mesh.levels.size() && mesh.levels[level + 1].error <= most) ++level;
   call.level = &mesh.levels[level];
@@ -179,11 +179,10 @@ void Painter::FillSky() {
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       bool empty = false;
-      for (int k = 0; k < grid_ * grid_; ++k)
-        empty |= buffer_.id[Sample(x, y, k)] == kNoTriangle;
+      for (int k = 0; k < grid_ * grid_; ++k) empty |= buffer_.id[Sample(x, y, k)] == kNoTriangle;
       if (!empty) continue;
-      const Vec3 colour = SkyColour(scene_, static_cast<float>(x) + 0.5F,
-                                    static_cast<float>(y) + 0.5F);
+      const Vec3 colour =
+          SkyColour(scene_, static_cast<float>(x) + 0.5F, static_cast<float>(y) + 0.5F);
       for (int k = 0; k < grid_ * grid_; ++k)
         colours_[Sample(x, y, k)] = Pack(colour.x, colour.y, colour.z);
     }
@@ -362,10 +361,10 @@ void Painter::WriteRgb(const Frame& frame) const {
 }
 
 void Painter::WriteDepth(const Frame& frame) const {
+  const VisibilityBuffer& seen = has_front_ ? front_ : buffer_;
   float* out = frame.depth.data();
   for (int y = 0; y < frame.height; ++y)
-    for (int x = 0; x < frame.width; ++x)
-      *out++ = Depth(buffer_.nearness[MainSample(buffer_, x, y)]);
+    for (int x = 0; x < frame.width; ++x) *out++ = Depth(seen.nearness[MainSample(seen, x, y)]);
 }
 
 void Painter::WriteSegmentation(const Frame& frame) const {

@@ -71,9 +71,7 @@ class Painter {
     return static_cast<size_t>(y * grid_ + k / grid_) * static_cast<size_t>(buffer_.stride) +
            static_cast<size_t>(x * grid_ + k % grid_);
   }
-  float Depth(float nearness) const {
-    return projection_.orthographic ? -nearness : 1 / nearness;
-  }
+  float Depth(float nearness) const { return projection_.orthographic ? -nearness : 1 / nearness; }
 
   std::shared_ptr<const Assets> assets_;
   RenderConfig config_;
@@ -89,7 +87,7 @@ class Painter {
   ShadowMaps shadows_;
   bool has_shadows_ = false;
   Fragments fragments_;
-  std::vector<uint32_t> starts_;                     ///< fragments of each of drawn_
+  std::vector<uint32_t> starts_;  ///< fragments of each of drawn_
   std::vector<std::pair<float, uint32_t>> order_;
   std::vector<std::pair<uint32_t, uint32_t>> blends_;  ///< sample, colour
   std::vector<Blend> objects_;

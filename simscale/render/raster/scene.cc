@@ -90,8 +90,7 @@ Material Filler::MakeMaterial(const Geom& geom, const Vec3& size) const {
   Material result;
   const int id = geom.material;
   const float* rgba = geom.rgba;
-  const bool is_default =
-      rgba[0] == 0.5F && rgba[1] == 0.5F && rgba[2] == 0.5F && rgba[3] == 1.0F;
+  const bool is_default = rgba[0] == 0.5F && rgba[1] == 0.5F && rgba[2] == 0.5F && rgba[3] == 1.0F;
   std::copy_n(is_default && id >= 0 ? m_.mat_rgba + 4 * static_cast<ptrdiff_t>(id) : rgba, 4,
               result.rgba);
   if (id < 0) return result;
@@ -111,13 +110,18 @@ Material Filler::MakeMaterial(const Geom& geom, const Vec3& size) const {
     result.mapping = Mapping::kCoordinates;
     return result;
   }
-  result.mapping = Mapping::kPlanar;
+  const bool primitive = geom.data_id < 0;
+  const bool plane = geom.type == mjGEOM_PLANE;
+  result.mapping = primitive && !plane ? Mapping::kCoordinates : Mapping::kPlanar;
   for (int k = 0; k < 2; ++k) {
     float scale = m_.mat_texrepeat[2 * id + k];
-    if (geom.data_id >= 0 && lengths[k] > 0) scale /= std::max(1e-15F, lengths[k]);
+    if (!primitive && lengths[k] > 0) scale /= std::max(1e-15F, lengths[k]);
     if (uniform && lengths[k] > 0) scale *= lengths[k];
+    result.scale[k] = scale;
+    if (result.mapping == Mapping::kCoordinates) continue;
     result.scale[k] = (k == 0 ? 0.5F : -0.5F) * scale;
-    result.offset[k] = -0.5F;
+    // A finite plane's texture begins at its corner, all others' in the middle.
+    result.offset[k] = plane && lengths[k] > 0 ? 0.5F * scale : -0.5F;
   }
   return result;
 }
@@ -139,6 +143,9 @@ void Filler::AddCapsule(Instance& instance, const Vec3& size, bool fixed) {
   for (const int sign : {1, -1}) {
     instance.mesh = &r_.assets->shape(sign > 0 ? kUpperHalf : kLowerHalf);
     instance.position = sign > 0 ? centre + axis : centre - axis;
+    // MuJoCo's caps lie a unit off their middle, which shows in cube textures.
+    if (instance.material.mapping == Mapping::kCube)
+      instance.material.offset[2] = instance.material.scale[2] * static_cast<float>(sign);
     Push(instance, fixed);
   }
 }
@@ -171,7 +178,7 @@ void Filler::AddPlane(const Geom& geom, Instance& instance) {
     for (int k = 0; k < 2; ++k) {
       const double offset = static_cast<double>(material.scale[k]) * shift[k] + material.offset[k];
       material.offset[k] = static_cast<float>(offset - std::floor(offset));
-      material.scale[k] *= half[k];
+      if (geom.size[k] <= 0) material.scale[k] *= half[k];
     }
   } else if (material.mapping == Mapping::kCube) {
     for (int k = 0; k < 2; ++k) material.scale[k] *= half[k];
@@ -192,12 +199,21 @@ void Filler::Add(const Geom& geom) {
   instance.scale = size;
   const Assets& assets = *r_.assets;
   switch (geom.type) {
-    case mjGEOM_PLANE: AddPlane(geom, instance); break;
+    case mjGEOM_PLANE:
+      AddPlane(geom, instance);
+      break;
     case mjGEOM_SPHERE:
-    case mjGEOM_ELLIPSOID: instance.mesh = &assets.shape(kSphere); break;
-    case mjGEOM_BOX: instance.mesh = &assets.shape(kBox); break;
-    case mjGEOM_CYLINDER: instance.mesh = &assets.shape(kCylinder); break;
-    case mjGEOM_CAPSULE: break;
+    case mjGEOM_ELLIPSOID:
+      instance.mesh = &assets.shape(kSphere);
+      break;
+    case mjGEOM_BOX:
+      instance.mesh = &assets.shape(kBox);
+      break;
+    case mjGEOM_CYLINDER:
+      instance.mesh = &assets.shape(kCylinder);
+      break;
+    case mjGEOM_CAPSULE:
+      break;
     case mjGEOM_HFIELD:
       instance.mesh = assets.height_field(geom.data_id);
       instance.scale = {1, 1, 1};
@@ -207,15 +223,16 @@ void Filler::Add(const Geom& geom) {
       instance.mesh = assets.mesh(geom.data_id);
       instance.scale = {1, 1, 1};
       break;
-    default: return;
+    default:
+      return;
   }
   if (geom.type != mjGEOM_PLANE) {
     const Vec3 reach = instance.mesh != nullptr
                            ? Vec3{std::abs(instance.scale.x), std::abs(instance.scale.y),
                                   std::abs(instance.scale.z)}
                            : size;
-    const float bound =
-        (instance.mesh != nullptr ? instance.mesh->radius : 1) * std::max({reach.x, reach.y, reach.z});
+    const float bound = (instance.mesh != nullptr ? instance.mesh->radius : 1) *
+                        std::max({reach.x, reach.y, reach.z});
     instance.camera_distance = Norm(geom.position - scene_.view.position) - bound;
   }
   ++num_objects_;
@@ -231,7 +248,7 @@ void Filler::AddGeoms() {
     if (!InGroups(r_.config->geom_groups, m_.geom_group[i])) continue;
     Geom geom;
     geom.type = m_.geom_type[i];
-    geom.data_id = geom.type == mjGEOM_PLANE ? 0 : m_.geom_dataid[i];
+    geom.data_id = m_.geom_dataid[i];
     geom.object_id = i;
     geom.object_type = mjOBJ_GEOM;
     geom.size = m_.geom_size + 3 * static_cast<ptrdiff_t>(i);
@@ -259,15 +276,14 @@ void Filler::AddSites() {
     geom.rotation = ToMat3(d_.site_xmat + 9 * static_cast<ptrdiff_t>(i));
     geom.material = m_.site_matid[i];
     geom.rgba = m_.site_rgba + 4 * static_cast<ptrdiff_t>(i);
-    geom.has_coordinates = geom.type == mjGEOM_MESH && geom.data_id >= 0 &&
-                           m_.mesh_texcoordadr[geom.data_id] >= 0;
+    geom.has_coordinates =
+        geom.type == mjGEOM_MESH && geom.data_id >= 0 && m_.mesh_texcoordadr[geom.data_id] >= 0;
     geom.fixed = m_.body_weldid[m_.site_bodyid[i]] == 0;
     Add(geom);
   }
 }
 
-void Filler::AddConnector(int type, mjtNum width, const mjtNum* from, const mjtNum* to,
-                          Geom geom) {
+void Filler::AddConnector(int type, mjtNum width, const mjtNum* from, const mjtNum* to, Geom geom) {
   mjvGeom connector;
   mjv_initGeom(&connector, mjGEOM_NONE, nullptr, nullptr, nullptr, nullptr);
   mjv_connector(&connector, type, width, from, to);
@@ -375,7 +391,8 @@ void Filler::AddLights() {
     light.direction = Normalized(ToVec3(at(d_.light_xdir)));
     colours(light, at(m_.light_ambient), at(m_.light_diffuse), at(m_.light_specular));
     light.casts_shadow = m_.light_castshadow[i];
-    if (light.type != mjLIGHT_DIRECTIONAL) std::copy_n(at(m_.light_attenuation), 3, light.attenuation);
+    if (light.type != mjLIGHT_DIRECTIONAL)
+      std::copy_n(at(m_.light_attenuation), 3, light.attenuation);
     if (light.type == mjLIGHT_SPOT) {
       const float cutoff = m_.light_cutoff[i];
       light.cos_cutoff = cutoff >= 180 ? -2 : std::cos(cutoff * kPi / 180);
@@ -395,8 +412,7 @@ void Filler::AddHaze() {
     const Vec3 up = rotation * Vec3{0, 0, 1};
     const float height =
         Dot(scene_.view.position - ToVec3(d_.geom_xpos + 3 * static_cast<ptrdiff_t>(i)), up);
-    if (height > 0)
-      scene_.haze = {true, up, height, m_.vis.map.haze, ToVec3(m_.vis.rgba.haze)};
+    if (height > 0) scene_.haze = {true, up, height, m_.vis.map.haze, ToVec3(m_.vis.rgba.haze)};
     return;  // the first one alone
   }
 }

@@ -35,9 +35,10 @@ struct Material {
   float emission = 0, specular = 0.5F, shininess = 0.5F;
   const Texture* texture = nullptr;
   Mapping mapping = Mapping::kNone;
-  /// Planar: u = scale[0] x + offset[0], v = scale[1] y + offset[1]; cube: the direction is
-  /// (scale[0] x, scale[1] y, scale[2] z); with x, y, z in the mesh's own frame.
-  float scale[3] = {1, 1, 1}, offset[2] = {0, 0};
+  /// Coordinates: (u, v) times scale. Planar: u = scale[0] x + offset[0], v = scale[1] y +
+  /// offset[1]; cube: the direction is (scale[k] x_k + offset[k]); with x, y, z in the mesh's own
+  /// frame.
+  float scale[3] = {1, 1, 1}, offset[3] = {0, 0, 0};
 
   bool operator==(const Material&) const = default;
 };
@@ -49,9 +50,9 @@ struct Instance {
   Vec3 position, scale = {1, 1, 1};
   Material material;
   int32_t object_id = -1, object_type = -1;  ///< mjtObj
-  int32_t object = 0;  ///< counts objects: the parts of a capsule are one
+  int32_t object = 0;                        ///< counts objects: the parts of a capsule are one
   bool transparent = false;
-  bool infinite = false;     ///< an infinite plane: ends where the sky begins
+  bool infinite = false;      ///< an infinite plane: ends where the sky begins
   float camera_distance = 0;  ///< m; transparent ones are blended in its order
 
   bool operator==(const Instance&) const;

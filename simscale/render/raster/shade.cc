@@ -6,7 +6,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "simscale/render/raster/shade.cc"  // NOLINT
-#include <hwy/foreach_target.h>  // IWYU pragma: keep
+#include <hwy/foreach_target.h>                               // IWYU pragma: keep
 // foreach_target.h comes first
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
@@ -24,12 +24,8 @@ struct V3 {
 };
 HWY_INLINE V Set(float v) { return hn::Set(F(), v); }
 HWY_INLINE V3 Set(Vec3 v) { return {Set(v.x), Set(v.y), Set(v.z)}; }
-HWY_INLINE V3 Add(V3 a, V3 b) {
-  return {hn::Add(a.x, b.x), hn::Add(a.y, b.y), hn::Add(a.z, b.z)};
-}
-HWY_INLINE V3 Sub(V3 a, V3 b) {
-  return {hn::Sub(a.x, b.x), hn::Sub(a.y, b.y), hn::Sub(a.z, b.z)};
-}
+HWY_INLINE V3 Add(V3 a, V3 b) { return {hn::Add(a.x, b.x), hn::Add(a.y, b.y), hn::Add(a.z, b.z)}; }
+HWY_INLINE V3 Sub(V3 a, V3 b) { return {hn::Sub(a.x, b.x), hn::Sub(a.y, b.y), hn::Sub(a.z, b.z)}; }
 HWY_INLINE V3 Scale(V3 a, V s) { return {hn::Mul(a.x, s), hn::Mul(a.y, s), hn::Mul(a.z, s)}; }
 HWY_INLINE V Dot(V3 a, V3 b) {
   return hn::MulAdd(a.x, b.x, hn::MulAdd(a.y, b.y, hn::Mul(a.z, b.z)));
@@ -78,16 +74,15 @@ HWY_INLINE void AddLight(const Light& light, const Vec3& camera, const Material&
     if (light.type == mjLIGHT_SPOT && light.cos_cutoff >= -1) {
       const V cosine = hn::Neg(Dot(to_light, Set(light.direction)));
       const V spot = Power(hn::Max(hn::Min(cosine, Set(1.0F)), Set(0.0F)), light.exponent);
-      strength = hn::Mul(
-          strength, hn::IfThenElseZero(hn::Ge(cosine, Set(light.cos_cutoff)), spot));
+      strength = hn::Mul(strength, hn::IfThenElseZero(hn::Ge(cosine, Set(light.cos_cutoff)), spot));
     }
   }
   strength = hn::Mul(strength, lit);
   const V cosine = Dot(n, to_light);
   const V diffuse = hn::Max(cosine, Set(0.0F));
   V specular = Set(0.0F);
-  const bool shiny = material.specular > 0 &&
-                     light.specular.x + light.specular.y + light.specular.z > 0;
+  const bool shiny =
+      material.specular > 0 && light.specular.x + light.specular.y + light.specular.z > 0;
   if (shiny) {
     const V3 half = Add(to_light, to_eye);
     const V shine =
@@ -122,10 +117,9 @@ HWY_INLINE V Lit(const ShadowMap& map, V3 q) {
   const float last_x = static_cast<float>(map.buffer.width - 1);
   const float last_y = static_cast<float>(map.buffer.height - 1);
   // Outside the map everything is lit.
-  const auto inside =
-      hn::And(hn::And(hn::Ge(x, Set(0.0F)), hn::Le(x, Set(last_x))),
-              hn::And(hn::And(hn::Ge(y, Set(0.0F)), hn::Le(y, Set(last_y))),
-                      hn::Gt(depth, Set(map.projection.near))));
+  const auto inside = hn::And(hn::And(hn::Ge(x, Set(0.0F)), hn::Le(x, Set(last_x))),
+                              hn::And(hn::And(hn::Ge(y, Set(0.0F)), hn::Le(y, Set(last_y))),
+                                      hn::Gt(depth, Set(map.projection.near))));
   const auto column = hn::ConvertTo(i, hn::IfThenElseZero(inside, x));
   const auto line = hn::ConvertTo(i, hn::IfThenElseZero(inside, y));
   const auto at = hn::Add(hn::Mul(line, hn::Set(i, map.buffer.stride)), column);
@@ -135,7 +129,7 @@ HWY_INLINE V Lit(const ShadowMap& map, V3 q) {
 }
 
 void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& fragments, size_t first,
-           size_t count) {
+                    size_t count) {
   const F f;
   const I i;
   const Scene& scene = *job.scene;
@@ -175,9 +169,9 @@ void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& frag
     w1 = hn::Min(hn::Max(w1, Set(0.0F)), Set(1.0F));
     w2 = hn::Min(hn::Max(w2, Set(0.0F)), hn::Sub(Set(1.0F), w1));
     const V w0 = hn::Sub(hn::Sub(Set(1.0F), w1), w2);
-    const V3 smooth = Add(Add(Scale(Gather(triangles + 9, index), w0),
-                              Scale(Gather(triangles + 12, index), w1)),
-                          Scale(Gather(triangles + 15, index), w2));
+    const V3 smooth =
+        Add(Add(Scale(Gather(triangles + 9, index), w0), Scale(Gather(triangles + 12, index), w1)),
+            Scale(Gather(triangles + 15, index), w2));
     // Normals go with the inverse transpose: rotation * (1 / scale .* n).
     const V3 stretched = {hn::Mul(smooth.x, Set(Inverse(instance.scale.x))),
                           hn::Mul(smooth.y, Set(Inverse(instance.scale.y))),
@@ -187,7 +181,8 @@ void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& frag
             Dot(Set(Vec3{r[3], r[4], r[5]}), stretched),
             Dot(Set(Vec3{r[6], r[7], r[8]}), stretched)};
     n = Scale(n, InverseNorm(n));
-    const V3 to_eye = view.orthographic ? Set(view.forward * -1) : Scale(q, hn::Neg(InverseNorm(q)));
+    const V3 to_eye =
+        view.orthographic ? Set(view.forward * -1) : Scale(q, hn::Neg(InverseNorm(q)));
     const float glow = material.emission + ambient;
     LightTerms sum = {Set(glow * material.rgba[0]), Set(glow * material.rgba[1]),
                       Set(glow * material.rgba[2])};
@@ -247,8 +242,12 @@ class Texturer {
     }
     const float* scale = material_.scale;
     if (material_.mapping == Mapping::kCube) {
-      const auto scaled = [&](Vec3 v) { return Vec3{v.x * scale[0], v.y * scale[1], v.z * scale[2]}; };
-      return material_.texture->Sample(scaled(p), scaled(step[0]), scaled(step[1]));
+      const auto scaled = [&](Vec3 v) {
+        return Vec3{v.x * scale[0], v.y * scale[1], v.z * scale[2]};
+      };
+      const float* offset = material_.offset;
+      return material_.texture->Sample(scaled(p) + Vec3{offset[0], offset[1], offset[2]},
+                                       scaled(step[0]), scaled(step[1]));
     }
     if (material_.mapping == Mapping::kPlanar) {
       const float du[2] = {step[0].x * scale[0], step[1].x * scale[0]};
@@ -257,19 +256,21 @@ class Texturer {
                                        p.y * scale[1] + material_.offset[1], du, dv);
     }
     const float area = 1 / std::max(Dot(normal, normal), 1e-37F);
-    const auto weights = [&](Vec3 d, float (&w)[2]) {
+    const auto weights = [&](Vec3 d, float(&w)[2]) {
       w[0] = Dot(Cross(d, e2), normal) * area;
       w[1] = Dot(Cross(e1, d), normal) * area;
     };
-    const auto mix = [&](const float (&w)[2], int k) {
+    const auto mix = [&](const float(&w)[2], int k) {
       return (t.uv[1][k] - t.uv[0][k]) * w[0] + (t.uv[2][k] - t.uv[0][k]) * w[1];
     };
     float w[2], wx[2], wy[2];
     weights(p - t.position[0], w);
     weights(step[0], wx);
     weights(step[1], wy);
-    const float du[2] = {mix(wx, 0), mix(wy, 0)}, dv[2] = {mix(wx, 1), mix(wy, 1)};
-    return material_.texture->Sample(t.uv[0][0] + mix(w, 0), t.uv[0][1] + mix(w, 1), du, dv);
+    const float du[2] = {mix(wx, 0) * scale[0], mix(wy, 0) * scale[0]};
+    const float dv[2] = {mix(wx, 1) * scale[1], mix(wy, 1) * scale[1]};
+    return material_.texture->Sample((t.uv[0][0] + mix(w, 0)) * scale[0],
+                                     (t.uv[0][1] + mix(w, 1)) * scale[1], du, dv);
   }
 
  private:
@@ -373,8 +374,7 @@ void Shade(const ShadeJob& job, Fragments& fragments, size_t first, size_t count
   for (size_t i = first; i < first + count; ++i) {
     const Vec3 direction = PixelDirection(scene.view, fragments.x[i], fragments.y[i]);
     const Vec3 normal = job.instance->rotation * Vec3{0, 0, 1};
-    const float distance =
-        fragments.depth[i] * Norm(direction - normal * Dot(direction, normal));
+    const float distance = fragments.depth[i] * Norm(direction - normal * Dot(direction, normal));
     if (distance > scene.sky_distance) {
       change(i, [&](Vec3) { return SkyColour(scene, fragments.x[i], fragments.y[i]); });
     } else if (const HazeHit haze = MeetHaze(scene, direction);
@@ -391,9 +391,9 @@ Vec3 SkyColour(const Scene& scene, float x, float y) {
   const auto turned = [](Vec3 v) { return Vec3{v.x, v.z, -v.y}; };
   const Vec3 direction = PixelDirection(view, x, y);
   const Vec3 none = {};
-  Vec3 colour = scene.sky->Sample(
-      turned(direction), turned(view.orthographic ? none : view.right * (1 / view.fx)),
-      turned(view.orthographic ? none : view.up * (-1 / view.fy)));
+  Vec3 colour = scene.sky->Sample(turned(direction),
+                                  turned(view.orthographic ? none : view.right * (1 / view.fx)),
+                                  turned(view.orthographic ? none : view.up * (-1 / view.fy)));
   if (scene.fog.visible)
     colour = Mix(colour, scene.fog.colour, FogAt(scene.fog, scene.sky_distance));
   const HazeHit haze = MeetHaze(scene, direction);

@@ -11,9 +11,7 @@ std::array<float, 256> MakeDecode(bool srgb) {
   std::array<float, 256> table{};
   for (size_t i = 0; i < table.size(); ++i) {
     const float c = static_cast<float>(i) / 255;
-    table[i] = !srgb           ? c
-               : c <= 0.04045F ? c / 12.92F
-                               : std::pow((c + 0.055F) / 1.055F, 2.4F);
+    table[i] = !srgb ? c : c <= 0.04045F ? c / 12.92F : std::pow((c + 0.055F) / 1.055F, 2.4F);
   }
   return table;
 }
@@ -28,11 +26,13 @@ int Wrapped(int i, int size, MipMap::Wrap wrap) {
   return rest < 0 ? rest + size : rest;
 }
 
-uint32_t Average(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+/// a + (b - a) t in each channel.
+uint32_t MixTexels(uint32_t a, uint32_t b, float t) {
   uint32_t result = 0;
   for (int shift = 0; shift < 24; shift += 8) {
-    const auto channel = [&](uint32_t t) { return t >> shift & 255U; };
-    result |= (channel(a) + channel(b) + channel(c) + channel(d) + 2) / 4 << shift;
+    const float from = static_cast<float>(a >> shift & 255U);
+    const float to = static_cast<float>(b >> shift & 255U);
+    result |= static_cast<uint32_t>(from + (to - from) * t + 0.5F) << shift;
   }
   return result;
 }
@@ -61,17 +61,30 @@ MipMap::MipMap(const uint8_t* rgb_HWC, int width, int height, int channels, bool
     Image half;
     half.width = std::max(1, from.width / 2), half.height = std::max(1, from.height / 2);
     half.texels.resize(static_cast<size_t>(half.width) * static_cast<size_t>(half.height));
-    const auto at = [&](int x, int y) {
-      return from.texels[static_cast<size_t>(std::min(y, from.height - 1)) *
-                             static_cast<size_t>(from.width) +
-                         static_cast<size_t>(std::min(x, from.width - 1))];
+    // Bilinear at the new texel's middle, as OpenGL's drivers do: a mean of four for even sides.
+    const auto taps = [](int i, int size, int size_before, int(&tap)[2]) {
+      const float ratio = static_cast<float>(size_before) / static_cast<float>(size);
+      const float place = (static_cast<float>(i) + 0.5F) * ratio - 0.5F;
+      const float low = std::floor(place);
+      tap[0] = std::clamp(static_cast<int>(low), 0, size_before - 1);
+      tap[1] = std::min(tap[0] + 1, size_before - 1);
+      return place - low;
     };
-    for (int y = 0; y < half.height; ++y)
-      for (int x = 0; x < half.width; ++x)
+    for (int y = 0; y < half.height; ++y) {
+      int row[2];
+      const float down = taps(y, half.height, from.height, row);
+      for (int x = 0; x < half.width; ++x) {
+        int column[2];
+        const float along = taps(x, half.width, from.width, column);
+        const auto at = [&](int r, int c) {
+          return from.texels[static_cast<size_t>(row[r]) * static_cast<size_t>(from.width) +
+                             static_cast<size_t>(column[c])];
+        };
         half.texels[static_cast<size_t>(y) * static_cast<size_t>(half.width) +
-                    static_cast<size_t>(x)] =
-            Average(at(2 * x, 2 * y), at(2 * x + 1, 2 * y), at(2 * x, 2 * y + 1),
-                    at(2 * x + 1, 2 * y + 1));
+                    static_cast<size_t>(x)] = MixTexels(MixTexels(at(0, 0), at(0, 1), along),
+                                                        MixTexels(at(1, 0), at(1, 1), along), down);
+      }
+    }
     levels_.push_back(std::move(half));
   }
 }
@@ -143,12 +156,24 @@ Vec3 Texture::Sample(Vec3 d, Vec3 dx, Vec3 dy) const {
   size_t face = 0;
   const auto project = [&face](Vec3 p, float& s, float& t, float& m) {
     switch (face) {
-      case 0: s = -p.z, t = -p.y, m = p.x; break;
-      case 1: s = p.z, t = -p.y, m = -p.x; break;
-      case 2: s = p.x, t = p.z, m = p.y; break;
-      case 3: s = p.x, t = -p.z, m = -p.y; break;
-      case 4: s = p.x, t = -p.y, m = p.z; break;
-      default: s = -p.x, t = -p.y, m = -p.z; break;
+      case 0:
+        s = -p.z, t = -p.y, m = p.x;
+        break;
+      case 1:
+        s = p.z, t = -p.y, m = -p.x;
+        break;
+      case 2:
+        s = p.x, t = p.z, m = p.y;
+        break;
+      case 3:
+        s = p.x, t = -p.z, m = -p.y;
+        break;
+      case 4:
+        s = p.x, t = -p.y, m = p.z;
+        break;
+      default:
+        s = -p.x, t = -p.y, m = -p.z;
+        break;
     }
   };
   if (ax >= ay && ax >= az) {
