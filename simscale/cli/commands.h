@@ -21,6 +21,7 @@ void AddData(Cli& cli);
 void AddListEnvs(Cli& cli);
 void AddListModels(Cli& cli);
 void AddBenchEnv(Cli& cli, Command& bench);
+void AddBenchRender(Cli& cli, Command& bench);
 void AddBenchPolicy(Cli& cli, Command& bench);
 void AddDoctor(Cli& cli);
 void AddCompletion(Cli& cli);

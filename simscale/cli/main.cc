@@ -11,6 +11,7 @@ void AddCommands(Cli& cli) {
   AddListModels(cli);
   Command& bench = cli.Add(nullptr, "bench", "measure this build on this machine");
   AddBenchEnv(cli, bench);
+  AddBenchRender(cli, bench);
   AddBenchPolicy(cli, bench);
   AddDoctor(cli);
   AddCompletion(cli);

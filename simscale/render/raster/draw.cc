@@ -23,6 +23,7 @@ constexpr int kSub = 1 << kSubBits;
 constexpr float kGuardBand = 8191;  // samples; coordinates then fit 22 bits
 // Below this extent edge functions, divided by kSub, fit 31 bits at every sample.
 constexpr int64_t kSmall = int64_t{1} << 18;
+constexpr float kTiny = 48;  // samples: differences of coordinates fit 14 bits
 constexpr int kExactDepth =
     16;  // samples: larger triangles' depth is not computed from snapped corners
 
@@ -370,70 +371,157 @@ HWY_INLINE void Transform(const DrawCall& call, const Cluster& cluster, bool ort
   }
 }
 
-HWY_INLINE void DrawCluster(const DrawCall& call, const Cluster& cluster, bool orthographic,
-                            VisibilityBuffer& buffer) {
+/// table[index] of each lane, index < kClusterVertices.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> Lookup(D d, const T* table, hn::Vec<I> index) {
+#if HWY_TARGET == HWY_AVX3
+  // Two lookups in two registers each beat a gather by far.
+  const I i;
+  const auto at = [&](int k) HWY_ATTR { return hn::BitCast(i, hn::Load(d, table + 16 * k)).raw; };
+  const __m512i low = _mm512_permutex2var_epi32(at(0), index.raw, at(1));
+  const __m512i high = _mm512_permutex2var_epi32(at(2), index.raw, at(3));
+  const __mmask16 upper = _mm512_test_epi32_mask(index.raw, _mm512_set1_epi32(32));
+  return hn::BitCast(d, hn::Vec<I>{_mm512_mask_blend_epi32(upper, low, high)});
+#else
+  return hn::GatherIndex(d, table, index);
+#endif
+}
+
+template <class D, class M>
+HWY_INLINE unsigned Bits(D d, M mask) {
+  alignas(8) uint8_t bits[8] = {};
+  hn::StoreMaskBits(d, mask, bits);
+  return (bits[0] | static_cast<unsigned>(bits[1]) << 8) &
+         ((1U << std::min<size_t>(hn::Lanes(d), 16)) - 1);
+}
+
+/// A vector of triangles, and the boxes of samples around them: [x0, x1] x [y0, y1].
+struct Triangles {
+  hn::Vec<I> corner[3];  ///< vertices of the cluster
+  hn::Vec<I> x[3], y[3];
+  hn::Vec<I> x0, y0, x1, y1;
+};
+
+/// For triangles of few samples (coordinates within 14 bits of each other): whether each faces us
+/// and covers its box's first sample, and how near it is there.
+HWY_INLINE hn::Mask<I> CoversFirst(const Triangles& t, const float* nearness, hn::Vec<F>& out) {
   const F f;
+  const I i;
+  const auto zero = hn::Zero(i), half = hn::Set(i, kSub / 2);
+  const auto sx = hn::Add(hn::ShiftLeft<kSubBits>(t.x0), half);
+  const auto sy = hn::Add(hn::ShiftLeft<kSubBits>(t.y0), half);
+  // Clockwise with y down: corners 0, 2, 1; each edge is opposite of a corner, whose weight it is.
+  constexpr int kFrom[3] = {2, 1, 0}, kTo[3] = {1, 0, 2}, kCorner[3] = {0, 2, 1};
+  hn::Vec<I> e[3];
+  auto signs = zero, area = zero;
+  for (int k = 0; k < 3; ++k) {
+    const auto from_x = t.x[kFrom[k]], from_y = t.y[kFrom[k]];
+    const auto dx = hn::Sub(t.x[kTo[k]], from_x), dy = hn::Sub(t.y[kTo[k]], from_y);
+    e[k] = hn::Sub(hn::Mul(dx, hn::Sub(sy, from_y)), hn::Mul(dy, hn::Sub(sx, from_x)));
+    area = hn::Add(area, e[k]);
+    const auto top_left = hn::Or(hn::Lt(dy, zero), hn::And(hn::Eq(dy, zero), hn::Gt(dx, zero)));
+    signs = hn::Or(signs, hn::IfThenElse(top_left, e[k], hn::Sub(e[k], hn::Set(i, 1))));
+  }
+  const auto covers = hn::And(hn::Gt(signs, hn::Set(i, -1)), hn::Gt(area, zero));
+  if (hn::AllFalse(i, covers)) return covers;
+  auto sum = hn::Zero(f);
+  for (int k = 0; k < 3; ++k)
+    sum = hn::Add(sum, hn::Mul(hn::ConvertTo(f, e[k]), Lookup(f, nearness, t.corner[kCorner[k]])));
+  out = hn::Div(sum, hn::ConvertTo(f, area));
+  return covers;
+}
+
+/// Faces us: a bound, as floats round; SetUp decides.
+HWY_INLINE hn::Mask<I> MayFaceUs(const Triangles& t) {
+  const F f;
+  const I i;
+  const auto edge = [&](hn::Vec<I> a, hn::Vec<I> b)
+                        HWY_ATTR { return hn::ConvertTo(f, hn::Sub(a, b)); };
+  const auto one = hn::Mul(edge(t.x[2], t.x[0]), edge(t.y[1], t.y[0]));
+  const auto two = hn::Mul(edge(t.x[1], t.x[0]), edge(t.y[2], t.y[0]));
+  const auto slack = hn::Mul(hn::Add(hn::Abs(one), hn::Abs(two)), hn::Set(f, 1e-6F));
+  return hn::RebindMask(i, hn::Ge(hn::Add(hn::Sub(one, two), slack), hn::Zero(f)));
+}
+
+HWY_INLINE void DrawOneByOne(const DrawCall& call, const Cluster& cluster,
+                             const Transformed& vertex, int triangle, bool orthographic,
+                             VisibilityBuffer& buffer) {
+  Corner v[3];
+  for (int k = 0; k < 3; ++k) {
+    const size_t at = call.level->corner[k][cluster.first_corner + static_cast<size_t>(triangle)];
+    v[k] = {vertex.x[at], vertex.y[at], vertex.nearness[at]};
+  }
+  // Over many samples the corners' rounding shows in the depth.
+  Plane plane;
+  if (std::abs(v[1].x - v[0].x) + std::abs(v[1].y - v[0].y) + std::abs(v[2].x - v[0].x) +
+          std::abs(v[2].y - v[0].y) >
+      kExactDepth * kSub) {
+    plane = PlaneThrough(
+        {TransformOne(call, cluster, triangle, 0), TransformOne(call, cluster, triangle, 1),
+         TransformOne(call, cluster, triangle, 2)},
+        orthographic);
+  }
+  if (Fill(v[0], v[1], v[2], &plane, buffer.num_refs, buffer))
+    AddRef(call, cluster.first_triangle + static_cast<uint32_t>(triangle), buffer);
+}
+
+/// tiny: the cluster takes few samples, so that 14 bits hold differences of coordinates.
+HWY_INLINE void DrawCluster(const DrawCall& call, const Cluster& cluster, bool tiny,
+                            bool orthographic, VisibilityBuffer& buffer) {
   const I i;
   const hn::Rebind<uint8_t, I> bytes;
   const int lanes = static_cast<int>(hn::Lanes(i));
   Transformed vertex;
   Transform(call, cluster, orthographic, vertex);
-  const uint8_t* corner[3];
-  for (int k = 0; k < 3; ++k) corner[k] = &call.level->corner[k][cluster.first_corner];
-  const auto right = hn::Set(i, buffer.width * kSub), bottom = hn::Set(i, buffer.height * kSub);
   const auto up = hn::Set(i, kSub / 2 - 1), down = hn::Set(i, kSub / 2);
-  const auto below = hn::Set(i, -1);
-  for (int t = 0; t < cluster.num_triangles; t += lanes) {
-    hn::Vec<I> x[3], y[3];
+  const auto last_x = hn::Set(i, buffer.width - 1), last_y = hn::Set(i, buffer.height - 1);
+  for (int first = 0; first < cluster.num_triangles; first += lanes) {
+    Triangles t;
     for (int k = 0; k < 3; ++k) {
-      const auto at = hn::PromoteTo(i, hn::LoadU(bytes, corner[k] + t));
-      x[k] = hn::GatherIndex(i, vertex.x, at);
-      y[k] = hn::GatherIndex(i, vertex.y, at);
+      t.corner[k] = hn::PromoteTo(
+          i, hn::LoadU(bytes,
+                       &call.level->corner[k][cluster.first_corner + static_cast<size_t>(first)]));
+      t.x[k] = Lookup(i, vertex.x, t.corner[k]);
+      t.y[k] = Lookup(i, vertex.y, t.corner[k]);
     }
-    const auto min_x = hn::Min(x[0], hn::Min(x[1], x[2]));
-    const auto max_x = hn::Max(x[0], hn::Max(x[1], x[2]));
-    const auto min_y = hn::Min(y[0], hn::Min(y[1], y[2]));
-    const auto max_y = hn::Max(y[0], hn::Max(y[1], y[2]));
-    // A sample's middle lies between: both ends in samples, rounded inwards.
-    const auto spans = hn::And(hn::Gt(hn::ShiftRight<kSubBits>(hn::Add(max_x, down)),
-                                      hn::ShiftRight<kSubBits>(hn::Add(min_x, up))),
-                               hn::Gt(hn::ShiftRight<kSubBits>(hn::Add(max_y, down)),
-                                      hn::ShiftRight<kSubBits>(hn::Add(min_y, up))));
-    const auto on_screen = hn::And(hn::And(hn::Gt(max_x, below), hn::Lt(min_x, right)),
-                                   hn::And(hn::Gt(max_y, below), hn::Lt(min_y, bottom)));
-    // Faces us: a bound, as floats round; Fill decides.
-    const auto edge = [&](hn::Vec<I> a, hn::Vec<I> b)
-                          HWY_ATTR { return hn::ConvertTo(f, hn::Sub(a, b)); };
-    const auto one = hn::Mul(edge(x[2], x[0]), edge(y[1], y[0]));
-    const auto two = hn::Mul(edge(x[1], x[0]), edge(y[2], y[0]));
-    const auto slack = hn::Mul(hn::Add(hn::Abs(one), hn::Abs(two)), hn::Set(f, 1e-6F));
-    const auto faces = hn::Ge(hn::Add(hn::Sub(one, two), slack), hn::Zero(f));
-    const auto mask = hn::And(hn::And(spans, on_screen), hn::RebindMask(i, faces));
-    if (hn::AllFalse(i, mask)) continue;
-    alignas(8) uint8_t bits[8] = {};
-    hn::StoreMaskBits(i, mask, bits);
-    unsigned set = bits[0] | static_cast<unsigned>(bits[1]) << 8;
-    set &= (1U << std::min(lanes, 16)) - 1;
-    for (; set != 0; set &= set - 1) {
-      const int triangle = t + __builtin_ctz(set);
-      if (triangle >= cluster.num_triangles) break;
-      Corner v[3];
-      for (int k = 0; k < 3; ++k) {
-        const size_t at = corner[k][triangle];
-        v[k] = {vertex.x[at], vertex.y[at], vertex.nearness[at]};
+    // The samples whose middles lie within the corners' box, and on the screen.
+    const auto least = [&](const hn::Vec<I>(&c)[3]) HWY_ATTR {
+      return hn::ShiftRight<kSubBits>(hn::Add(hn::Min(c[0], hn::Min(c[1], c[2])), up));
+    };
+    const auto most = [&](const hn::Vec<I>(&c)[3]) HWY_ATTR {
+      return hn::Sub(hn::ShiftRight<kSubBits>(hn::Add(hn::Max(c[0], hn::Max(c[1], c[2])), down)),
+                     hn::Set(i, 1));
+    };
+    t.x0 = hn::Max(least(t.x), hn::Zero(i)), t.x1 = hn::Min(most(t.x), last_x);
+    t.y0 = hn::Max(least(t.y), hn::Zero(i)), t.y1 = hn::Min(most(t.y), last_y);
+    const auto empty = hn::Or(hn::Gt(t.x0, t.x1), hn::Gt(t.y0, t.y1));
+    auto left = hn::And(hn::Not(empty), MayFaceUs(t));
+    if (hn::AllFalse(i, left)) continue;
+    if (tiny) {
+      const auto single = hn::And(hn::Eq(t.x0, t.x1), hn::Eq(t.y0, t.y1));
+      hn::Vec<F> nearness = hn::Zero(F());
+      const auto hits = hn::And(hn::And(single, left), CoversFirst(t, vertex.nearness, nearness));
+      left = hn::AndNot(single, left);
+      if (!hn::AllFalse(i, hits)) {
+        alignas(64) float near[kLanes];
+        alignas(64) int32_t sample[kLanes];
+        hn::Store(nearness, F(), near);
+        hn::Store(hn::Add(hn::Mul(t.y0, hn::Set(i, buffer.stride)), t.x0), i, sample);
+        for (unsigned set = Bits(i, hits); set != 0; set &= set - 1) {
+          const int lane = __builtin_ctz(set);
+          const auto at = static_cast<size_t>(sample[lane]);
+          if (first + lane >= cluster.num_triangles || !(near[lane] > buffer.nearness[at]))
+            continue;
+          buffer.nearness[at] = near[lane];
+          buffer.id[at] = buffer.num_refs;
+          AddRef(call, cluster.first_triangle + static_cast<uint32_t>(first + lane), buffer);
+        }
       }
-      // Over many samples the corners' rounding shows in the depth.
-      Plane plane;
-      if (std::abs(v[1].x - v[0].x) + std::abs(v[1].y - v[0].y) + std::abs(v[2].x - v[0].x) +
-              std::abs(v[2].y - v[0].y) >
-          kExactDepth * kSub) {
-        plane = PlaneThrough(
-            {TransformOne(call, cluster, triangle, 0), TransformOne(call, cluster, triangle, 1),
-             TransformOne(call, cluster, triangle, 2)},
-            orthographic);
-      }
-      if (Fill(v[0], v[1], v[2], &plane, buffer.num_refs, buffer))
-        AddRef(call, cluster.first_triangle + static_cast<uint32_t>(triangle), buffer);
+    }
+    for (unsigned set = Bits(i, left); set != 0; set &= set - 1) {
+      const int triangle = first + __builtin_ctz(set);
+      if (triangle < cluster.num_triangles)
+        DrawOneByOne(call, cluster, vertex, triangle, orthographic, buffer);
     }
   }
 }
@@ -472,7 +560,7 @@ void Draw(const DrawCall& call, const Projection& projection, VisibilityBuffer& 
     if (!extent.safe) {
       DrawClipped(call, projection, cluster, buffer);
     } else if (HWY_NAMESPACE::MayBeSeen(buffer, extent)) {
-      DrawCluster(call, cluster, projection.orthographic, buffer);
+      DrawCluster(call, cluster, extent.span < kTiny, projection.orthographic, buffer);
     }
   }
 }
@@ -557,6 +645,7 @@ Extent SphereExtent(const Projection& p, const float rows[3][4], Vec3 c, float r
   e.safe = depth - radius > p.near && x_low > -kGuard && x_high < kGuard && y_low > -kGuard &&
            y_high < kGuard;
   if (!e.visible || !e.safe) return e;
+  e.span = std::max(x_high - x_low, y_high - y_low);
   // One sample more on each side: vertices are rounded.
   e.x0 = std::max(0, static_cast<int>(x_low) - 1);
   e.y0 = std::max(0, static_cast<int>(y_low) - 1);

@@ -60,6 +60,7 @@ struct Extent {
   bool visible = false;  ///< some of it may be in the frustum
   bool safe = false;     ///< all of it is in front of the near plane and within the guard band
   int x0 = 0, y0 = 0, x1 = 0, y1 = 0;  ///< clipped to the buffer; both ends belong to it
+  float span = 0;                      ///< its longer side, before clipping
   float nearest = 0;                   ///< nearness; infinite where it reaches the near plane
 };
 Extent SphereExtent(const Projection& projection, const float rows[3][4], Vec3 center, float radius,

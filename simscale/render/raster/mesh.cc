@@ -63,7 +63,7 @@ Level Clusters(const Indexed& mesh, const std::vector<unsigned>& indices,
   meshlets.resize(meshopt_buildMeshlets(meshlets.data(), vertices.data(), corners.data(),
                                         indices.data(), indices.size(),
                                         &mesh.vertices[0].position.x, mesh.vertices.size(),
-                                        sizeof(Vertex), kClusterVertices, kClusterTriangles, 0.5F));
+                                        sizeof(Vertex), kClusterVertices, kClusterTriangles, 1.0F));
   // Meshlets keep a triangle's corners in order but not the triangles: find each by its corners.
   std::vector<std::pair<std::array<unsigned, 3>, unsigned>> order(triangles.size());
   const auto rotated = [](std::array<unsigned, 3> c) {

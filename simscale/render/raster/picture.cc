@@ -61,10 +61,12 @@ void Painter::Paint(const mjModel* model, const mjData* data, const Camera& came
     if (!taken || !cache->has_colours) FillSky();
     ShadeVisible(buffer_, 0, nullptr);
   }
-  if (cache != nullptr && (!taken || (wants_colours && !cache->has_colours))) {
+  if (cache != nullptr && (!taken || (wants_colours && !cache->has_colours)) &&
+      cache->seen == view) {
     cache->has_colours = wants_colours;
     KeepFixedLayer(*cache);
   }
+  if (cache != nullptr) cache->seen = view;
   const uint32_t first_moving = buffer_.num_refs;
   DrawInstances(scene_.moving, buffer_);
   if (wants_colours) ShadeVisible(buffer_, first_moving, nullptr);
@@ -82,13 +84,11 @@ void Painter::DrawInstances(const std::vector<Instance>& instances, VisibilityBu
   for (size_t i = 0; i < instances.size(); ++i) {
     const Instance& instance = instances[i];
     if (instance.transparent) continue;
-    const float distance = instance.infinite ? 1e10F : instance.camera_distance;
-    order_.emplace_back(distance, static_cast<uint32_t>(i));
+    const float distance = instance.camera_distance;
+    order_.emplace_back(std::isfinite(distance) ? distance : 1e30F, static_cast<uint32_t>(i));
   }
-  // The nearest first: it hides most. What is not finite comes last, in any order.
-  std::stable_sort(order_.begin(), order_.end(), [](const auto& a, const auto& b) {
-    return (a.first < b.first) || (std::isfinite(a.first) && !std::isfinite(b.first));
-  });
+  // The nearest first: it hides most.
+  std::sort(order_.begin(), order_.end());
   for (const auto& [distance, i] : order_) DrawOne(instances[i], buffer);
 }
 
@@ -190,40 +190,48 @@ void Painter::FillSky() {
 }
 
 void Painter::CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref) {
-  starts_.assign(drawn_.size() + 1, 0);
-  const auto each = [&](auto&& function) {
-    const int width = buffer.width / grid_, height = buffer.height / grid_;
-    for (int y = 0; y < height; ++y) {
-      for (int x = 0; x < width; ++x) {
-        uint32_t seen[4];
-        for (int k = 0; k < grid_ * grid_; ++k) {
-          const size_t sample = Sample(x, y, k);
-          const uint32_t id = buffer.id[sample];
-          seen[k] = kNoTriangle;
-          if (id == kNoTriangle || id < first_ref) continue;
-          const TriangleRef& ref = buffer.refs[id];
-          seen[k] = ref.instance;
-          // Once a pixel and instance.
-          if (std::find(seen, seen + k, ref.instance) == seen + k) function(sample, x, y, k, ref);
-        }
-      }
+  seen_.clear();
+  for (int y = 0; y < buffer.height; ++y) {
+    const size_t row = static_cast<size_t>(y) * static_cast<size_t>(buffer.stride);
+    for (size_t x = row; x < row + static_cast<size_t>(buffer.width); ++x) {
+      // kNoTriangle is the largest id.
+      if (buffer.id[x] - first_ref < kNoTriangle - first_ref && IsFirstOfPixel(buffer, y, x))
+        seen_.push_back(static_cast<uint32_t>(x));
     }
-  };
-  each([&](size_t, int, int, int, const TriangleRef& ref) { ++starts_[ref.instance + 1]; });
+  }
+  starts_.assign(drawn_.size() + 1, 0);
+  for (const uint32_t sample : seen_) ++starts_[buffer.refs[buffer.id[sample]].instance + 1];
   for (size_t i = 1; i < starts_.size(); ++i) starts_[i] += starts_[i - 1];
-  fragments_.Resize(starts_.back());
+  fragments_.Resize(seen_.size());
   const float unit = 1 / static_cast<float>(grid_);
-  each([&](size_t sample, int x, int y, int k, const TriangleRef& ref) {
+  for (const uint32_t sample : seen_) {
+    const TriangleRef& ref = buffer.refs[buffer.id[sample]];
     const size_t at = starts_[ref.instance]++;
-    fragments_.sample[at] = static_cast<uint32_t>(sample);
+    const uint32_t stride = static_cast<uint32_t>(buffer.stride);
+    fragments_.sample[at] = sample;
     fragments_.triangle[at] = ref.triangle;
-    fragments_.x[at] = static_cast<float>(x) + (static_cast<float>(k % grid_) + 0.5F) * unit;
-    fragments_.y[at] = static_cast<float>(y) + (static_cast<float>(k / grid_) + 0.5F) * unit;
+    fragments_.x[at] = (static_cast<float>(sample % stride) + 0.5F) * unit;
+    fragments_.y[at] = (static_cast<float>(sample / stride) + 0.5F) * unit;
     fragments_.depth[at] = Depth(buffer.nearness[sample]);
-  });
+  }
   // Each start has moved to the next one's.
   for (size_t i = starts_.size() - 1; i > 0; --i) starts_[i] = starts_[i - 1];
   starts_[0] = 0;
+}
+
+/// Whether none of the pixel's samples before this one shows the same instance: each instance is
+/// shaded once a pixel.
+bool Painter::IsFirstOfPixel(const VisibilityBuffer& buffer, int y, size_t sample) const {
+  if (grid_ == 1) return true;
+  const auto instance = [&](size_t s) {
+    return buffer.id[s] == kNoTriangle ? kNoTriangle : buffer.refs[buffer.id[s]].instance;
+  };
+  const uint32_t own = instance(sample);
+  const bool right = sample % 2 != 0, lower = y % 2 != 0;  // strides are even
+  if (right && instance(sample - 1) == own) return false;
+  if (!lower) return true;
+  const size_t above = sample - static_cast<size_t>(buffer.stride);
+  return instance(above) != own && instance(right ? above - 1 : above + 1) != own;
 }
 
 void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Blend* blend) {
@@ -266,8 +274,8 @@ void Painter::DrawTransparent(bool colours, bool ids) {
     for (const Instance& instance : *instances)
       if (instance.transparent) list.push_back(&instance);
   if (list.empty()) return;
-  std::stable_sort(list.begin(), list.end(), [](const Instance* a, const Instance* b) {
-    return a->camera_distance < b->camera_distance;
+  std::sort(list.begin(), list.end(), [](const Instance* a, const Instance* b) {
+    return std::pair(a->camera_distance, a->object) < std::pair(b->camera_distance, b->object);
   });
   // MuJoCo's order is by object: the parts of a capsule have one distance, and stay together.
   layer_.Resize(buffer_.width, buffer_.height);
@@ -326,7 +334,6 @@ void Painter::MakeShadows() {}
 
 /// Of a pixel's samples one that shows what most of them show.
 size_t Painter::MainSample(const VisibilityBuffer& buffer, int x, int y) const {
-  if (grid_ == 1) return Sample(x, y, 0);
   const auto shows = [&](int k) {
     const uint32_t id = buffer.id[Sample(x, y, k)];
     return id == kNoTriangle ? nullptr : drawn_[buffer_.refs[id].instance].instance;
@@ -343,19 +350,23 @@ size_t Painter::MainSample(const VisibilityBuffer& buffer, int x, int y) const {
 void Painter::WriteRgb(const Frame& frame) const {
   uint8_t* out = frame.rgb.data();
   for (int y = 0; y < frame.height; ++y) {
-    for (int x = 0; x < frame.width; ++x, out += 3) {
-      if (grid_ == 1) {
-        const uint32_t c = colours_[Sample(x, y, 0)];
-        out[0] = static_cast<uint8_t>(c), out[1] = static_cast<uint8_t>(c >> 8),
-        out[2] = static_cast<uint8_t>(c >> 16);
-        continue;
+    if (grid_ == 1) {
+      const uint32_t* row = &colours_[Sample(0, y, 0)];
+      for (int x = 0; x < frame.width; ++x, out += 3) {
+        out[0] = static_cast<uint8_t>(row[x]), out[1] = static_cast<uint8_t>(row[x] >> 8),
+        out[2] = static_cast<uint8_t>(row[x] >> 16);
       }
-      uint32_t sum[3] = {2, 2, 2};
-      for (int k = 0; k < 4; ++k) {
-        const uint32_t c = colours_[Sample(x, y, k)];
-        sum[0] += c & 255U, sum[1] += c >> 8 & 255U, sum[2] += c >> 16 & 255U;
+      continue;
+    }
+    const uint32_t* upper = &colours_[Sample(0, y, 0)];
+    const uint32_t* lower = &colours_[Sample(0, y, 2)];
+    for (int x = 0; x < frame.width; ++x, out += 3, upper += 2, lower += 2) {
+      for (int shift = 0; shift < 24; shift += 8) {
+        const auto channel = [&](uint32_t c) { return c >> shift & 255U; };
+        out[shift / 8] = static_cast<uint8_t>(
+            (channel(upper[0]) + channel(upper[1]) + channel(lower[0]) + channel(lower[1]) + 2) /
+            4);
       }
-      for (int k = 0; k < 3; ++k) out[k] = static_cast<uint8_t>(sum[k] / 4);
     }
   }
 }
@@ -363,8 +374,14 @@ void Painter::WriteRgb(const Frame& frame) const {
 void Painter::WriteDepth(const Frame& frame) const {
   const VisibilityBuffer& seen = has_front_ ? front_ : buffer_;
   float* out = frame.depth.data();
-  for (int y = 0; y < frame.height; ++y)
-    for (int x = 0; x < frame.width; ++x) *out++ = Depth(seen.nearness[MainSample(seen, x, y)]);
+  for (int y = 0; y < frame.height; ++y, out += frame.width) {
+    if (grid_ == 1) {
+      const float* row = &seen.nearness[Sample(0, y, 0)];
+      for (int x = 0; x < frame.width; ++x) out[x] = Depth(row[x]);
+    } else {
+      for (int x = 0; x < frame.width; ++x) out[x] = Depth(seen.nearness[MainSample(seen, x, y)]);
+    }
+  }
 }
 
 void Painter::WriteSegmentation(const Frame& frame) const {
@@ -372,7 +389,7 @@ void Painter::WriteSegmentation(const Frame& frame) const {
   int32_t* out = frame.segmentation.data();
   for (int y = 0; y < frame.height; ++y) {
     for (int x = 0; x < frame.width; ++x, out += 2) {
-      const uint32_t id = seen.id[MainSample(seen, x, y)];
+      const uint32_t id = seen.id[grid_ == 1 ? Sample(x, y, 0) : MainSample(seen, x, y)];
       out[0] = out[1] = -1;
       if (id == kNoTriangle) continue;
       const Instance& instance = *drawn_[buffer_.refs[id].instance].instance;

@@ -22,6 +22,7 @@ struct Drawn {
 /// What doesn't move in front of a camera that doesn't either: seen, lit and kept.
 struct FixedLayer : ViewCache {
   bool valid = false, has_colours = false;
+  View seen;  ///< by the picture before: a layer is kept once a view comes again
   // What it was made from.
   View view;
   int width = 0, height = 0;
@@ -59,6 +60,7 @@ class Painter {
   /// null, appends to the blends.
   void ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Blend* blend);
   void CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref);
+  bool IsFirstOfPixel(const VisibilityBuffer& buffer, int y, size_t sample) const;
   void DrawTransparent(bool colours, bool ids);
   void MakeShadows();
 
@@ -87,6 +89,7 @@ class Painter {
   ShadowMaps shadows_;
   bool has_shadows_ = false;
   Fragments fragments_;
+  std::vector<uint32_t> seen_;    ///< samples
   std::vector<uint32_t> starts_;  ///< fragments of each of drawn_
   std::vector<std::pair<float, uint32_t>> order_;
   std::vector<std::pair<uint32_t, uint32_t>> blends_;  ///< sample, colour

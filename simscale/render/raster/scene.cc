@@ -15,6 +15,9 @@ constexpr float kSkyReach = 0.7F;     // of the far plane: the radius of MuJoCo'
 
 bool Same(Vec3 a, Vec3 b) { return a.x == b.x && a.y == b.y && a.z == b.z; }
 
+/// What MuJoCo shows by itself, of kinds whose groups the config doesn't choose.
+const std::vector<int> kFirstGroups = {0, 1, 2};
+
 bool InGroups(const std::vector<int>& groups, int group) {
   return std::find(groups.begin(), groups.end(), std::clamp(group, 0, mjNGROUP - 1)) !=
          groups.end();
@@ -314,7 +317,7 @@ void Filler::AddTendons() {
 
 void Filler::AddSkins() {
   for (int i = 0; i < static_cast<int>(m_.nskin); ++i) {
-    if (!InGroups({0, 1, 2}, m_.skin_group[i])) continue;
+    if (!InGroups(kFirstGroups, m_.skin_group[i])) continue;
     Geom geom;
     geom.material = m_.skin_matid[i];
     geom.rgba = m_.skin_rgba + 4 * static_cast<ptrdiff_t>(i);
@@ -334,7 +337,7 @@ void Filler::AddSkins() {
 
 void Filler::AddFlexes() {
   for (int i = 0; i < static_cast<int>(m_.nflex); ++i) {
-    if (!InGroups({0, 1, 2}, m_.flex_group[i])) continue;
+    if (!InGroups(kFirstGroups, m_.flex_group[i])) continue;
     Geom geom;
     geom.object_id = i;
     geom.object_type = mjOBJ_FLEX;
