@@ -52,9 +52,10 @@ struct Plane {
   bool valid = false;
 };
 
-/// False if it faces away or covers no sample. plane: of the triangle before its corners were
-/// snapped, for large ones; null: through the corners as they are.
-HWY_INLINE bool SetUp(const Corner& v0, const Corner& v1, const Corner& v2, const Plane* plane,
+/// False if it faces away or covers no sample. plane(): of the triangle before its corners were
+/// snapped, which shows in the depth of large ones; not valid: through the corners as they are.
+template <class GetPlane>
+HWY_INLINE bool SetUp(const Corner& v0, const Corner& v1, const Corner& v2, GetPlane&& plane,
                       int width, int height, Setup& s) {
   // Counter-clockwise with y up is clockwise with y down: v0, v2, v1 has a positive area.
   const Corner* p[3] = {&v0, &v2, &v1};
@@ -83,11 +84,10 @@ HWY_INLINE bool SetUp(const Corner& v0, const Corner& v1, const Corner& v2, cons
     sum_dx += static_cast<double>(-int64_t{dy} * kSub) * value[k];
     sum_dy += static_cast<double>(int64_t{dx} * kSub) * value[k];
   }
-  if (plane != nullptr && plane->valid) {
-    s.nearness =
-        static_cast<float>(plane->base + plane->dx * (s.x0 + 0.5) + plane->dy * (s.y0 + 0.5));
-    s.dx = static_cast<float>(plane->dx);
-    s.dy = static_cast<float>(plane->dy);
+  if (const Plane exact = plane(); exact.valid) {
+    s.nearness = static_cast<float>(exact.base + exact.dx * (s.x0 + 0.5) + exact.dy * (s.y0 + 0.5));
+    s.dx = static_cast<float>(exact.dx);
+    s.dy = static_cast<float>(exact.dy);
   } else {
     const double scale = 1.0 / static_cast<double>(area);
     s.nearness = static_cast<float>(sum * scale);
@@ -192,7 +192,8 @@ HWY_INLINE void FillLarge(const Setup& s, uint32_t id, VisibilityBuffer& buffer)
   }
 }
 
-HWY_INLINE bool Fill(const Corner& v0, const Corner& v1, const Corner& v2, const Plane* plane,
+template <class GetPlane>
+HWY_INLINE bool Fill(const Corner& v0, const Corner& v1, const Corner& v2, GetPlane&& plane,
                      uint32_t id, VisibilityBuffer& buffer) {
   Setup s;
   if (!SetUp(v0, v1, v2, plane, buffer.width, buffer.height, s)) return false;
@@ -312,6 +313,19 @@ HWY_INLINE Corner Snap(const Projection& p, const ClipVertex& v) {
   return {snap(v.x), snap(v.y), p.orthographic ? -v.depth : inverse};
 }
 
+/// Whether all corners lie beyond one side of the screen.
+HWY_INLINE bool IsOutside(const ClipVertex (&v)[3], bool orthographic,
+                          const VisibilityBuffer& buffer) {
+  const float w = static_cast<float>(buffer.width), h = static_cast<float>(buffer.height);
+  bool left = true, right = true, top = true, bottom = true;
+  for (const ClipVertex& c : v) {
+    const float unit = orthographic ? 1 : c.depth;
+    left &= c.x<0, right &= c.x> w * unit;
+    top &= c.y<0, bottom &= c.y> h * unit;
+  }
+  return left || right || top || bottom;
+}
+
 HWY_NOINLINE void DrawClipped(const DrawCall& call, const Projection& projection,
                               const Cluster& cluster, VisibilityBuffer& buffer) {
   for (int t = 0; t < cluster.num_triangles; ++t) {
@@ -321,14 +335,18 @@ HWY_NOINLINE void DrawClipped(const DrawCall& call, const Projection& projection
       polygon[k] = corner[k] = TransformOne(call, cluster, t, k);
       sum += std::abs(corner[k].x) + std::abs(corner[k].y) + std::abs(corner[k].depth);
     }
-    if (!(sum < 1e18F)) continue;  // not finite
+    if (!(sum < 1e18F) || IsOutside(corner, projection.orthographic, buffer)) continue;
     const int count = Clip(projection, polygon);
     if (count < 3) continue;
-    const Plane plane = PlaneThrough(corner, projection.orthographic);
+    Plane known;
+    const auto plane = [&] {
+      if (!known.valid) known = PlaneThrough(corner, projection.orthographic);
+      return known;
+    };
     bool drawn = false;
     for (int i = 2; i < count; ++i) {
       drawn |= Fill(Snap(projection, polygon[0]), Snap(projection, polygon[i - 1]),
-                    Snap(projection, polygon[i]), &plane, buffer.num_refs, buffer);
+                    Snap(projection, polygon[i]), plane, buffer.num_refs, buffer);
     }
     if (drawn) AddRef(call, cluster.first_triangle + static_cast<uint32_t>(t), buffer);
   }
@@ -452,16 +470,17 @@ HWY_INLINE void DrawOneByOne(const DrawCall& call, const Cluster& cluster,
     v[k] = {vertex.x[at], vertex.y[at], vertex.nearness[at]};
   }
   // Over many samples the corners' rounding shows in the depth.
-  Plane plane;
-  if (std::abs(v[1].x - v[0].x) + std::abs(v[1].y - v[0].y) + std::abs(v[2].x - v[0].x) +
-          std::abs(v[2].y - v[0].y) >
-      kExactDepth * kSub) {
-    plane = PlaneThrough(
+  const bool large = std::abs(v[1].x - v[0].x) + std::abs(v[1].y - v[0].y) +
+                         std::abs(v[2].x - v[0].x) + std::abs(v[2].y - v[0].y) >
+                     kExactDepth * kSub;
+  const auto plane = [&] {
+    if (!large) return Plane{};
+    return PlaneThrough(
         {TransformOne(call, cluster, triangle, 0), TransformOne(call, cluster, triangle, 1),
          TransformOne(call, cluster, triangle, 2)},
         orthographic);
-  }
-  if (Fill(v[0], v[1], v[2], &plane, buffer.num_refs, buffer))
+  };
+  if (Fill(v[0], v[1], v[2], plane, buffer.num_refs, buffer))
     AddRef(call, cluster.first_triangle + static_cast<uint32_t>(triangle), buffer);
 }
 

@@ -51,6 +51,7 @@ void Painter::Paint(const mjModel* model, const mjData* data, const Camera& came
   if (wants_colours) colours_.resize(buffer_.id.size());
   has_shadows_ = false;
   if (wants_colours && config_.shadows) MakeShadows();
+  const Rows all = {0, height - 1};
   drawn_.clear();
   const bool taken = cache != nullptr && TakeFixedLayer(*cache);
   if (!taken) {
@@ -59,7 +60,7 @@ void Painter::Paint(const mjModel* model, const mjData* data, const Camera& came
   }
   if (wants_colours && (!taken || !cache->has_colours || has_shadows_)) {
     if (!taken || !cache->has_colours) FillSky();
-    ShadeVisible(buffer_, 0, nullptr);
+    ShadeVisible(buffer_, 0, all, nullptr);
   }
   if (cache != nullptr && (!taken || (wants_colours && !cache->has_colours)) &&
       cache->seen == view) {
@@ -69,7 +70,7 @@ void Painter::Paint(const mjModel* model, const mjData* data, const Camera& came
   if (cache != nullptr) cache->seen = view;
   const uint32_t first_moving = buffer_.num_refs;
   DrawInstances(scene_.moving, buffer_);
-  if (wants_colours) ShadeVisible(buffer_, first_moving, nullptr);
+  if (wants_colours) ShadeVisible(buffer_, first_moving, all, nullptr);
   has_front_ = false;
   DrawTransparent(wants_colours, !frame.depth.empty() || !frame.segmentation.empty());
   if (wants_colours) WriteRgb(frame);
@@ -92,7 +93,7 @@ void Painter::DrawInstances(const std::vector<Instance>& instances, VisibilityBu
   for (const auto& [distance, i] : order_) DrawOne(instances[i], buffer);
 }
 
-void Painter::DrawOne(const Instance& instance, VisibilityBuffer& buffer) {
+DrawCall Painter::Place(const Instance& instance) const {
   const View& view = scene_.view;
   DrawCall call;
   const Vec3 gap = instance.position - view.position;
@@ -115,6 +116,23 @@ void Painter::DrawOne(const Instance& instance, VisibilityBuffer& buffer) {
                            Dot(frame.row[2], view.forward)}
                     : frame.offset;
   call.max_scale = std::max({std::abs(scale[0]), std::abs(scale[1]), std::abs(scale[2])});
+  return call;
+}
+
+Painter::Rows Painter::RowsOf(const Instance& instance) const {
+  const DrawCall call = Place(instance);
+  const Mesh& mesh = *instance.mesh;
+  const Extent extent = SphereExtent(projection_, call.rows, mesh.center,
+                                     mesh.radius * call.max_scale, buffer_.width, buffer_.height);
+  if (!extent.visible) return {};
+  if (!extent.safe) return {0, buffer_.height - 1};
+  // Whole pixels.
+  return {extent.y0 / grid_ * grid_, std::min(buffer_.height, (extent.y1 / grid_ + 1) * grid_) - 1};
+}
+
+void Painter::DrawOne(const Instance& instance, VisibilityBuffer& buffer) {
+  const View& view = scene_.view;
+  DrawCall call = Place(instance);
   const Mesh& mesh = *instance.mesh;
   const float radius = mesh.radius * call.max_scale;
   const Extent extent =
@@ -189,30 +207,31 @@ void Painter::FillSky() {
   }
 }
 
-void Painter::CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref) {
+void Painter::CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows) {
   seen_.clear();
-  for (int y = 0; y < buffer.height; ++y) {
+  for (int y = rows.first; y <= rows.last; ++y) {
     const size_t row = static_cast<size_t>(y) * static_cast<size_t>(buffer.stride);
-    for (size_t x = row; x < row + static_cast<size_t>(buffer.width); ++x) {
+    for (int x = 0; x < buffer.width; ++x) {
+      const size_t sample = row + static_cast<size_t>(x);
       // kNoTriangle is the largest id.
-      if (buffer.id[x] - first_ref < kNoTriangle - first_ref && IsFirstOfPixel(buffer, y, x))
-        seen_.push_back(static_cast<uint32_t>(x));
+      if (buffer.id[sample] - first_ref < kNoTriangle - first_ref &&
+          IsFirstOfPixel(buffer, y, sample))
+        seen_.push_back({static_cast<uint32_t>(sample), x, y});
     }
   }
   starts_.assign(drawn_.size() + 1, 0);
-  for (const uint32_t sample : seen_) ++starts_[buffer.refs[buffer.id[sample]].instance + 1];
+  for (const Seen& seen : seen_) ++starts_[buffer.refs[buffer.id[seen.sample]].instance + 1];
   for (size_t i = 1; i < starts_.size(); ++i) starts_[i] += starts_[i - 1];
   fragments_.Resize(seen_.size());
   const float unit = 1 / static_cast<float>(grid_);
-  for (const uint32_t sample : seen_) {
-    const TriangleRef& ref = buffer.refs[buffer.id[sample]];
+  for (const Seen& seen : seen_) {
+    const TriangleRef& ref = buffer.refs[buffer.id[seen.sample]];
     const size_t at = starts_[ref.instance]++;
-    const uint32_t stride = static_cast<uint32_t>(buffer.stride);
-    fragments_.sample[at] = sample;
+    fragments_.sample[at] = seen.sample;
     fragments_.triangle[at] = ref.triangle;
-    fragments_.x[at] = (static_cast<float>(sample % stride) + 0.5F) * unit;
-    fragments_.y[at] = (static_cast<float>(sample / stride) + 0.5F) * unit;
-    fragments_.depth[at] = Depth(buffer.nearness[sample]);
+    fragments_.x[at] = (static_cast<float>(seen.x) + 0.5F) * unit;
+    fragments_.y[at] = (static_cast<float>(seen.y) + 0.5F) * unit;
+    fragments_.depth[at] = Depth(buffer.nearness[seen.sample]);
   }
   // Each start has moved to the next one's.
   for (size_t i = starts_.size() - 1; i > 0; --i) starts_[i] = starts_[i - 1];
@@ -234,8 +253,9 @@ bool Painter::IsFirstOfPixel(const VisibilityBuffer& buffer, int y, size_t sampl
   return instance(above) != own && instance(right ? above - 1 : above + 1) != own;
 }
 
-void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Blend* blend) {
-  CollectFragments(buffer, first_ref);
+void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows,
+                           Blend* blend) {
+  CollectFragments(buffer, first_ref, rows);
   for (size_t d = 0; d < drawn_.size(); ++d) {
     const size_t first = starts_[d], count = starts_[d + 1] - first;
     if (count == 0) continue;
@@ -245,21 +265,27 @@ void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, B
            .level = drawn_[d].level,
            .shadows = has_shadows_ && blend == nullptr ? &shadows_ : nullptr},
           fragments_, first, count);
+    const auto put = [&](size_t sample, uint32_t colour) {
+      if (blend != nullptr) {
+        blends_.emplace_back(static_cast<uint32_t>(sample), colour);
+      } else {
+        colours_[sample] = colour;
+      }
+    };
     for (size_t i = first; i < first + count; ++i) {
       const uint32_t colour = Pack(fragments_.r[i], fragments_.g[i], fragments_.b[i]);
-      // All samples of the pixel that show this instance.
       const size_t sample = fragments_.sample[i];
-      const int x = static_cast<int>(sample % static_cast<size_t>(buffer.stride)) / grid_;
-      const int y = static_cast<int>(sample / static_cast<size_t>(buffer.stride)) / grid_;
+      if (grid_ == 1) {
+        put(sample, colour);
+        continue;
+      }
+      // All samples of the pixel that show this instance.
+      const auto x = static_cast<int>(fragments_.x[i]), y = static_cast<int>(fragments_.y[i]);
       for (int k = 0; k < grid_ * grid_; ++k) {
         const size_t other = Sample(x, y, k);
         const uint32_t id = buffer.id[other];
-        if (id == kNoTriangle || id < first_ref || buffer.refs[id].instance != d) continue;
-        if (blend != nullptr) {
-          blends_.emplace_back(static_cast<uint32_t>(other), colour);
-        } else {
-          colours_[other] = colour;
-        }
+        if (id - first_ref < kNoTriangle - first_ref && buffer.refs[id].instance == d)
+          put(other, colour);
       }
     }
   }
@@ -277,7 +303,6 @@ void Painter::DrawTransparent(bool colours, bool ids) {
   std::sort(list.begin(), list.end(), [](const Instance* a, const Instance* b) {
     return std::pair(a->camera_distance, a->object) < std::pair(b->camera_distance, b->object);
   });
-  // MuJoCo's order is by object: the parts of a capsule have one distance, and stay together.
   layer_.Resize(buffer_.width, buffer_.height);
   if (ids) {
     front_.Resize(buffer_.width, buffer_.height);
@@ -290,28 +315,36 @@ void Painter::DrawTransparent(bool colours, bool ids) {
   // References go on after the opaque ones, so that both kinds of ids can stand side by side.
   uint32_t num_refs = buffer_.num_refs;
   for (size_t i = 0; i < list.size();) {
+    // The parts of one object, such as a capsule's, are one layer.
     size_t end = i + 1;
     while (end < list.size() && list[end]->object == list[i]->object) ++end;
-    std::swap(layer_.refs, buffer_.refs);
-    layer_.num_refs = num_refs;
-    layer_.nearness = buffer_.nearness;
-    std::fill(layer_.id.begin(), layer_.id.end(), kNoTriangle);
-    for (size_t k = i; k < end; ++k) DrawOne(*list[k], layer_);
-    if (colours && layer_.num_refs > num_refs) {
-      Blend blend{.first = blends_.size(), .alpha = list[i]->material.rgba[3]};
-      ShadeVisible(layer_, num_refs, &blend);
-      blend.count = blends_.size() - blend.first;
-      objects_.push_back(blend);
-    }
-    if (ids && layer_.num_refs > num_refs) {
-      for (size_t s = 0; s < layer_.id.size(); ++s) {
-        if (layer_.id[s] == kNoTriangle || !(layer_.nearness[s] > front_.nearness[s])) continue;
-        front_.nearness[s] = layer_.nearness[s];
-        front_.id[s] = layer_.id[s];
+    Rows rows;
+    for (size_t k = i; k < end; ++k) rows = Union(rows, RowsOf(*list[k]));
+    if (rows.first <= rows.last) {
+      const size_t stride = static_cast<size_t>(buffer_.stride);
+      const size_t begin = static_cast<size_t>(rows.first) * stride;
+      const size_t size = static_cast<size_t>(rows.last - rows.first + 1) * stride;
+      std::copy_n(&buffer_.nearness[begin], size, &layer_.nearness[begin]);
+      std::fill_n(&layer_.id[begin], size, kNoTriangle);
+      std::swap(layer_.refs, buffer_.refs);
+      layer_.num_refs = num_refs;
+      for (size_t k = i; k < end; ++k) DrawOne(*list[k], layer_);
+      if (colours && layer_.num_refs > num_refs) {
+        Blend blend{.first = blends_.size(), .alpha = list[i]->material.rgba[3]};
+        ShadeVisible(layer_, num_refs, rows, &blend);
+        blend.count = blends_.size() - blend.first;
+        objects_.push_back(blend);
       }
+      if (ids && layer_.num_refs > num_refs) {
+        for (size_t s = begin; s < begin + size; ++s) {
+          if (layer_.id[s] == kNoTriangle || !(layer_.nearness[s] > front_.nearness[s])) continue;
+          front_.nearness[s] = layer_.nearness[s];
+          front_.id[s] = layer_.id[s];
+        }
+      }
+      num_refs = layer_.num_refs;
+      std::swap(layer_.refs, buffer_.refs);
     }
-    num_refs = layer_.num_refs;
-    std::swap(layer_.refs, buffer_.refs);
     i = end;
   }
   buffer_.num_refs = num_refs;

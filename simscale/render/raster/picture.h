@@ -2,6 +2,7 @@
 
 // Internal to render/raster: one picture, from the state to the numbers.
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -51,6 +52,22 @@ class Painter {
     float alpha = 1;
   };
 
+  /// Rows of samples, both ends included; none by default.
+  struct Rows {
+    int first = 0, last = -1;
+  };
+  struct Seen {
+    uint32_t sample = 0;
+    int x = 0, y = 0;
+  };
+
+  static Rows Union(Rows a, Rows b) {
+    if (a.last < a.first) return b;
+    if (b.last < b.first) return a;
+    return {std::min(a.first, b.first), std::max(a.last, b.last)};
+  }
+  DrawCall Place(const Instance& instance) const;
+  Rows RowsOf(const Instance& instance) const;
   void DrawInstances(const std::vector<Instance>& instances, VisibilityBuffer& buffer);
   void DrawOne(const Instance& instance, VisibilityBuffer& buffer);
   bool TakeFixedLayer(const FixedLayer& cache);
@@ -58,8 +75,8 @@ class Painter {
   void FillSky();
   /// Shades what of `buffer` has ids from `first_ref` on; writes colours, or, if `blend` is not
   /// null, appends to the blends.
-  void ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Blend* blend);
-  void CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref);
+  void ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows, Blend* blend);
+  void CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows);
   bool IsFirstOfPixel(const VisibilityBuffer& buffer, int y, size_t sample) const;
   void DrawTransparent(bool colours, bool ids);
   void MakeShadows();
@@ -89,7 +106,7 @@ class Painter {
   ShadowMaps shadows_;
   bool has_shadows_ = false;
   Fragments fragments_;
-  std::vector<uint32_t> seen_;    ///< samples
+  std::vector<Seen> seen_;
   std::vector<uint32_t> starts_;  ///< fragments of each of drawn_
   std::vector<std::pair<float, uint32_t>> order_;
   std::vector<std::pair<uint32_t, uint32_t>> blends_;  ///< sample, colour

@@ -158,9 +158,15 @@ void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& frag
     const auto triangle = hn::IfThenElseZero(
         ours, hn::LoadU(i, reinterpret_cast<const int32_t*>(&fragments.triangle[at])));
     const auto index = hn::Mul(triangle, hn::Set(i, kStride));
-    const V3 p0 = Gather(triangles, index);
-    const V3 e1 = Sub(Gather(triangles + 3, index), p0);
-    const V3 e2 = Sub(Gather(triangles + 6, index), p0);
+    // A large triangle fills whole vectors: one load for all lanes then, not a gather.
+    const auto one = static_cast<int32_t>(fragments.triangle[at]);
+    const bool same = hn::AllTrue(i, hn::Or(hn::Not(ours), hn::Eq(triangle, hn::Set(i, one))));
+    const auto corner = [&](int offset) HWY_ATTR {
+      if (!same) return Gather(triangles + offset, index);
+      return Set(ToVec3(triangles + one * kStride + offset));
+    };
+    const V3 p0 = corner(0);
+    const V3 e1 = Sub(corner(3), p0), e2 = Sub(corner(6), p0);
     const V3 d = Sub(p, p0);
     const V3 normal = Cross(e1, e2);
     const V scale = hn::Div(Set(1.0F), hn::Max(Dot(normal, normal), Set(1e-37F)));
@@ -169,9 +175,7 @@ void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& frag
     w1 = hn::Min(hn::Max(w1, Set(0.0F)), Set(1.0F));
     w2 = hn::Min(hn::Max(w2, Set(0.0F)), hn::Sub(Set(1.0F), w1));
     const V w0 = hn::Sub(hn::Sub(Set(1.0F), w1), w2);
-    const V3 smooth =
-        Add(Add(Scale(Gather(triangles + 9, index), w0), Scale(Gather(triangles + 12, index), w1)),
-            Scale(Gather(triangles + 15, index), w2));
+    const V3 smooth = Add(Add(Scale(corner(9), w0), Scale(corner(12), w1)), Scale(corner(15), w2));
     // Normals go with the inverse transpose: rotation * (1 / scale .* n).
     const V3 stretched = {hn::Mul(smooth.x, Set(Inverse(instance.scale.x))),
                           hn::Mul(smooth.y, Set(Inverse(instance.scale.y))),
