@@ -26,6 +26,8 @@ def observation_space(spec: dict[str, Any]) -> spaces.Space:
 def _box(shape: tuple[int, ...], dtype: np.dtype) -> spaces.Box:
     if dtype == np.uint8:
         return spaces.Box(0, 255, shape, np.uint8)
+    if dtype == np.int32:  # ids: -1 is nothing
+        return spaces.Box(-1, np.iinfo(np.int32).max, shape, np.int32)
     if dtype == np.float64:  # as Gymnasium's own MuJoCo environments have it
         return spaces.Box(-np.inf, np.inf, shape, np.float64)
     # A state is always finite: an episode that leaves the numbers behind ends before it is observed.

@@ -67,9 +67,11 @@ nb::dict Env::Buffers() const {
       std::vector<size_t> shape = {n};
       for (int size : key.spec->shape) shape.push_back(Size(size));
       nb::object array;
-      if (key.spec->image) {
+      if (key.spec->element == env::Element::kUint8) {
         array = ViewOf(key.image.data(), shape, env_);
-      } else if (task.float64()) {
+      } else if (key.spec->element == env::Element::kInt32) {
+        array = ViewOf(key.ids.data(), shape, env_);
+      } else if (!key.state64.empty()) {
         array = ViewOf(key.state64.data(), shape, env_);
       } else {
         array = ViewOf(key.state.data(), shape, env_);

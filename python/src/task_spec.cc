@@ -17,7 +17,11 @@ nb::tuple ShapeOf(const env::ObservationSpec& spec) {
 nb::dict Observations(const env::Task& task) {
   nb::dict observations;
   for (const env::ObservationSpec& spec : task.observation_specs()) {
-    const char* dtype = spec.image ? "uint8" : task.float64() ? "float64" : "float32";
+    const bool is_picture = spec.shape.size() > 1;
+    const char* dtype = spec.element == env::Element::kUint8   ? "uint8"
+                        : spec.element == env::Element::kInt32 ? "int32"
+                        : task.float64() && !is_picture        ? "float64"
+                                                               : "float32";
     observations[spec.name.c_str()] = nb::make_tuple(ShapeOf(spec), dtype);
   }
   return observations;

@@ -14,11 +14,14 @@ struct EpisodeKey {
   bool operator==(const EpisodeKey&) const = default;
 };
 
-/// One observation term: float32 [dim] a row, or a uint8 image [height, width, 3].
+enum class Element { kFloat32, kUint8, kInt32 };
+
+/// One observation key: float32 [dim] a row, or what a camera sees: a uint8 image [height, width,
+/// 3], depths or points float32, ids int32.
 struct ObservationSpec {
   std::string name;
   std::vector<int> shape;  ///< of one row
-  bool image = false;
+  Element element = Element::kFloat32;
   int size() const;  ///< elements of one row
 };
 
@@ -26,9 +29,10 @@ struct ObservationSpec {
 struct ObservationView {
   struct Key {
     const ObservationSpec* spec;
-    std::span<const float> state;     ///< [N, size], unless spec->image
-    std::span<const uint8_t> image;   ///< [N, H, W, 3] if spec->image
-    std::span<const double> state64;  ///< [N, size] unrounded, if the task's dtype is float64
+    std::span<const float> state;       ///< [N, size] of float32
+    std::span<const uint8_t> image;     ///< [N, size] of uint8
+    std::span<const double> state64;    ///< as state, unrounded, if the task's dtype is float64
+    std::span<const int32_t> ids = {};  ///< [N, size] of int32
   };
   int num_rows = 0;
   std::vector<Key> keys;

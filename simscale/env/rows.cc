@@ -26,7 +26,9 @@ Rows::Rows(std::shared_ptr<const Task> task, const BatchedEnvConfig& config, int
       num_rewards_(static_cast<int>(task_->rewards().size())),
       num_info_(task_->num_info()),
       start_keyframe_(sim::StartKeyframe(task_->model().get())),
-      shares_data_(task_->steps_like_mujoco()) {
+      shares_data_(task_->steps_like_mujoco()),
+      cameras_(task_->cameras(), task_->model(), num_envs_, num_threads,
+               task_->overlay() != nullptr) {
   state_dim_ = physics_dim_ + controller_dim_ + memory_dim_ + num_actions_ + num_values_ +
                values_memory_dim_ + curriculum_dim_ + 1;
   const size_t n = Size(num_envs_);
@@ -87,13 +89,18 @@ Rows::Rows(std::shared_ptr<const Task> task, const BatchedEnvConfig& config, int
 
 void Rows::MakeBuffers(Buffers& buffers, ObservationView& view) const {
   view.num_rows = num_envs_;
+  const size_t num_terms = task_->observation_specs().size() - task_->cameras().specs().size();
   for (const ObservationSpec& spec : task_->observation_specs()) {
     const size_t size = Size(num_envs_) * Size(spec.size());
-    buffers.state.emplace_back(size);
-    buffers.state64.emplace_back(task_->float64() ? size : 0);
+    const bool is_term = buffers.state.size() < num_terms;
+    buffers.state.emplace_back(spec.element == Element::kFloat32 ? size : 0);
+    buffers.state64.emplace_back(is_term && task_->float64() ? size : 0);
+    buffers.image.emplace_back(spec.element == Element::kUint8 ? size : 0);
+    buffers.ids.emplace_back(spec.element == Element::kInt32 ? size : 0);
   }
   for (size_t k = 0; k < buffers.state.size(); ++k) {
-    view.keys.push_back({&task_->observation_specs()[k], buffers.state[k], {}, buffers.state64[k]});
+    view.keys.push_back({&task_->observation_specs()[k], buffers.state[k], buffers.image[k],
+                         buffers.state64[k], buffers.ids[k]});
   }
 }
 
@@ -179,7 +186,7 @@ void Rows::Reset(int row, int thread, const EpisodeKey& key, const ResetState& s
     const mjModel* model = ModelOf(row, thread);
     StartTerms(row, model, d);
     const TermContext context = ContextOf(row, model, d);
-    Observe(row, thread, context);
+    Observe(row, thread, context, true);
     ObserveInfo(row, context);
   } catch (const std::exception& error) {
     // The episode can't begin. The row waits in the nominal start state and ends at its first step.
@@ -254,7 +261,7 @@ void Rows::ClearStep(int row) {
   result_length_[r] = length_[r];
 }
 
-void Rows::Observe(int row, int thread, const TermContext& base) {
+void Rows::Observe(int row, int thread, const TermContext& base, bool fresh) {
   TermContext context = base;
   for (const auto& entry : task_->observations()) {
     const size_t k = Size(entry.key);
@@ -283,6 +290,11 @@ void Rows::Observe(int row, int thread, const TermContext& base) {
       throw Error(Cat("observation '", entry.name, "' is not finite"));
     }
   }
+  if (task_->cameras().empty()) return;
+  const size_t first = task_->observation_specs().size() - task_->cameras().specs().size();
+  cameras_.Observe(
+      {row, thread, keys[Size(row)], base.step, fresh, base.model, base.data},
+      {&observations_.state, &observations_.image, &observations_.ids, static_cast<int>(first)});
 }
 
 void Rows::ObserveInfo(int row, TermContext context) {
@@ -322,7 +334,7 @@ void Rows::Step(int row, int thread, std::span<const Real> action) {
       context.float32_action = std::is_same_v<Real, float>;
       Judge(row, context);
       if (length_[r] >= task_->config().max_episode_steps && !terminated_[r]) truncated_[r] = 1;
-      Observe(row, thread, context);
+      Observe(row, thread, context, false);
       ObserveInfo(row, context);
       std::ranges::copy(scratch.executed, Stretch(last_action_, row, num_actions_).begin());
     }
@@ -462,6 +474,8 @@ void Rows::EndEpisode(int row, int thread) {
     const size_t width = Size(task_->observation_specs()[k].size());
     keep(observations_.state[k], final_.state[k], width);
     keep(observations_.state64[k], final_.state64[k], width);
+    keep(observations_.image[k], final_.image[k], width);
+    keep(observations_.ids[k], final_.ids[k], width);
   }
   keep(info_, final_info, Size(num_info_));
   keep(values_, final_randomization, Size(num_values_));
@@ -536,7 +550,7 @@ void Rows::Load(int row, int thread, std::span<const double> state, const Episod
   needs_reset[r] = 0;
   broken_[r].clear();
   const TermContext context = ContextOf(row, model, d);
-  Observe(row, thread, context);
+  Observe(row, thread, context, true);
   ObserveInfo(row, context);
   ClearStep(row);
 }

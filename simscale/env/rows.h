@@ -71,8 +71,9 @@ class Rows {
   struct Buffers {
     std::vector<std::vector<float>> state;
     std::vector<std::vector<double>> state64;
+    std::vector<std::vector<uint8_t>> image;
+    std::vector<std::vector<int32_t>> ids;
   };
-
   void MakeBuffers(Buffers& buffers, ObservationView& view) const;
   void ResetPhysics(int row, int thread, mjData* data, const ResetState& state);
   void StartTerms(int row, const mjModel* model, const mjData* data);
@@ -80,7 +81,8 @@ class Rows {
   bool Simulate(int row, int thread, mjData* data, std::string* what);
   void Advance(const mjModel* model, mjData* data) const;
   void Judge(int row, const TermContext& base);
-  void Observe(int row, int thread, const TermContext& base);
+  /// fresh: an episode begins, or a state was restored.
+  void Observe(int row, int thread, const TermContext& base, bool fresh);
   void ObserveInfo(int row, TermContext context);
   void Quarantine(int row, int thread, mjData* data, const std::string& what, bool from_reset);
   void EndEpisode(int row, int thread);
@@ -122,6 +124,7 @@ class Rows {
   std::vector<double> reward_, reward_terms_, info_;
   Buffers observations_, final_;
   std::vector<Scratch> scratch_;
+  CameraRows cameras_;
 };
 
 }  // namespace simscale::env

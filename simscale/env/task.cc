@@ -104,6 +104,10 @@ Task::Task(TaskConfig config, const TermLibrary& library)
   info_ = Build("info", config_.info, library.observations);
   action_signal_ = Signal(config_.action, action_dim(), "action");
   action_signal_offset_ = TakeMemory(action_signal_.memory_size());
+  cameras_ = InSection(name(), "cameras", [&] {
+    return std::make_unique<Cameras>(config_.cameras, config_.rendering, model_,
+                                     config_.control_rate);
+  });
   PlaceObservations();
   randomization_ = InSection(name(), "randomization", [&] {
     return std::make_unique<Randomization>(config_.randomization, library.randomization, model_);
@@ -150,10 +154,17 @@ void Task::PlaceObservations() {
     const std::string& key = given.empty() ? entry.name : given;
     size_t k = 0;
     while (k < observation_specs_.size() && observation_specs_[k].name != key) ++k;
-    if (k == observation_specs_.size()) observation_specs_.push_back({key, {0}, false});
+    if (k == observation_specs_.size()) observation_specs_.push_back({key, {0}});
     entry.key = static_cast<int>(k);
     entry.offset = observation_specs_[k].shape[0];
     observation_specs_[k].shape[0] += entry.term->size();
+  }
+  for (const ObservationSpec& spec : cameras_->specs()) {
+    for (const ObservationSpec& other : observation_specs_) {
+      if (other.name == spec.name)
+        ThrowUser("task ", name(), ": cameras: the key '", spec.name, "' is an observation's too");
+    }
+    observation_specs_.push_back(spec);
   }
   if (config_.observation_space == "box" && observation_specs_.size() != 1) {
     ThrowUser("task ", name(), ": observation_space: box needs one observation key, got ",
@@ -162,7 +173,7 @@ void Task::PlaceObservations() {
   for (auto& entry : info_) {
     entry.offset = num_info_;
     num_info_ += entry.term->size();
-    info_specs_.push_back({entry.name, {entry.term->size()}, false});
+    info_specs_.push_back({entry.name, {entry.term->size()}});
   }
 }
 
@@ -189,6 +200,15 @@ std::string Task::TermTable() const {
         Cat("[", observations_[i].term->size(), "]",
             config.key.empty() || config.key == observations_[i].name ? "" : " of " + config.key,
             config.signal.Summary(), Params(config.params)));
+  }
+  for (const Cameras::Item& item : cameras_->items()) {
+    const CameraObservationConfig& config = item.config;
+    row(item.name, "camera",
+        Cat(config.width, "x", config.height, " ", Join(config.kinds, ", "),
+            item.period > 1 ? Cat(", ", config.rate, " Hz") : "",
+            config.noise > 0 ? Cat(", noise ", config.noise) : "",
+            config.delay.empty() ? "" : Cat(", delay ", config.delay[0], " .. ", config.delay[1]),
+            "  (", config_.rendering.backend, ")"));
   }
   const bool unit = controller_->action_dim() == 0 ||
                     (controller_->action_low(0) == -1 && controller_->action_high(0) == 1);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "simscale/env/agent.h"
+#include "simscale/env/cameras.h"
 #include "simscale/env/randomization/model_overlay.h"
 #include "simscale/env/randomization/randomization.h"
 #include "simscale/env/signal.h"
@@ -47,7 +48,9 @@ class Task {
   bool needs_contact_forces() const { return needs_contact_forces_; }
   int action_dim() const { return controller_->action_dim(); }
   int term_memory_size() const { return term_memory_size_; }
+  /// Those of the terms, then the cameras'.
   const std::vector<ObservationSpec>& observation_specs() const { return observation_specs_; }
+  const Cameras& cameras() const { return *cameras_; }
   /// Named numbers of `info` and how many each has; num_info in all.
   const std::vector<ObservationSpec>& info_specs() const { return info_specs_; }
   int num_info() const { return num_info_; }
@@ -92,6 +95,7 @@ class Task {
   std::vector<ObservationSpec> observation_specs_, info_specs_;
   Signal action_signal_;
   int action_signal_offset_ = 0;
+  std::unique_ptr<Cameras> cameras_;
   std::unique_ptr<Randomization> randomization_;
   std::unique_ptr<ModelOverlay> overlay_;
 };

@@ -71,6 +71,8 @@ void TaskConfig::Describe(config::Fields& f) {
   f.Struct("controller", controller, "how actions move the robot");
   f.Struct("action", action, "noise and delay of actions");
   f.StructMap("observations", observations, "observation keys");
+  f.StructMap("cameras", cameras, "cameras whose pictures are observations");
+  f.Struct("rendering", rendering, "how the cameras' pictures are drawn");
   f.StructMap("rewards", rewards, "reward terms, summed with their weights");
   f.StructMap("terminations", terminations, "what ends an episode before its time");
   f.StructMap("resets", resets, "how an episode starts, in this order");
@@ -83,7 +85,8 @@ void TaskConfig::Describe(config::Fields& f) {
 
 void TaskConfig::Validate() const {
   if (name.empty()) ThrowUser("name: a task needs a name, got none");
-  if (observations.empty()) ThrowUser("observations must have at least one key, got none");
+  if (observations.empty() && cameras.empty())
+    ThrowUser("observations must have at least one key, got none");
   for (const auto& entry : info) {
     if (std::ranges::find(kInfoKeys, entry.first) != kInfoKeys.end()) {
       ThrowUser("info: the name '", entry.first, "' is taken: it tells something else of every ",

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "simscale/config/fields.h"
+#include "simscale/env/cameras.h"
 #include "simscale/env/curriculum.h"
 #include "simscale/env/randomization/randomization.h"
 #include "simscale/env/signal.h"
@@ -66,6 +67,8 @@ struct TaskConfig {
   sim::ControllerConfig controller;
   SignalConfig action;  ///< from the agent to the controller
   std::vector<std::pair<std::string, ObservationTermConfig>> observations;
+  Cameras::Configs cameras;    ///< whose pictures are observations, after the others
+  CameraLookConfig rendering;  ///< how those are drawn
   std::vector<std::pair<std::string, RewardTermConfig>> rewards;
   std::vector<std::pair<std::string, TerminationTermConfig>> terminations;
   std::vector<std::pair<std::string, ResetTermConfig>> resets;

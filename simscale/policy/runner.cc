@@ -54,9 +54,9 @@ void PolicyRunner::Bind(const env::ObservationView& observations) {
                           "', which this environment lacks (it has ", Join(known, ", "), ")"));
     }
     const env::ObservationSpec& have = *observations.keys[i].spec;
-    if (have.image || RowSize(have) != key.size)
+    if (have.element != env::Element::kFloat32 || RowSize(have) != key.size)
       OtherTask(spec, Cat("reads the observation '", key.name, "' with ", key.size,
-                          " numbers; this environment's ", have.image ? "is an image of " : "has ",
+                          " numbers; this environment's ", have.element != env::Element::kFloat32 ? "is a picture of " : "has ",
                           RowSize(have)));
     key_of_.push_back(i);
   }
