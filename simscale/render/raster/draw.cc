@@ -420,9 +420,15 @@ struct Triangles {
   hn::Vec<I> x0, y0, x1, y1;
 };
 
-/// For triangles of few samples (coordinates within 14 bits of each other): whether each faces us
-/// and covers its box's first sample, and how near it is there.
-HWY_INLINE hn::Mask<I> CoversFirst(const Triangles& t, const float* nearness, hn::Vec<F>& out) {
+/// What triangles of at most 2x2 samples cover.
+struct Covered {
+  unsigned lanes[4] = {0, 0, 0, 0};  ///< sample by sample, row by row: which triangles cover it
+  unsigned any = 0;
+  alignas(64) float nearness[4][kLanes];
+};
+
+/// For triangles of few samples (coordinates within 14 bits of each other).
+HWY_INLINE void Cover(const Triangles& t, hn::Mask<I> mask, const float* nearness, Covered& out) {
   const F f;
   const I i;
   const auto zero = hn::Zero(i), half = hn::Set(i, kSub / 2);
@@ -430,23 +436,44 @@ HWY_INLINE hn::Mask<I> CoversFirst(const Triangles& t, const float* nearness, hn
   const auto sy = hn::Add(hn::ShiftLeft<kSubBits>(t.y0), half);
   // Clockwise with y down: corners 0, 2, 1; each edge is opposite of a corner, whose weight it is.
   constexpr int kFrom[3] = {2, 1, 0}, kTo[3] = {1, 0, 2}, kCorner[3] = {0, 2, 1};
-  hn::Vec<I> e[3];
-  auto signs = zero, area = zero;
+  hn::Vec<I> e[3], bias[3], along[3], down[3];
+  auto area = zero;
   for (int k = 0; k < 3; ++k) {
     const auto from_x = t.x[kFrom[k]], from_y = t.y[kFrom[k]];
     const auto dx = hn::Sub(t.x[kTo[k]], from_x), dy = hn::Sub(t.y[kTo[k]], from_y);
     e[k] = hn::Sub(hn::Mul(dx, hn::Sub(sy, from_y)), hn::Mul(dy, hn::Sub(sx, from_x)));
     area = hn::Add(area, e[k]);
     const auto top_left = hn::Or(hn::Lt(dy, zero), hn::And(hn::Eq(dy, zero), hn::Gt(dx, zero)));
-    signs = hn::Or(signs, hn::IfThenElse(top_left, e[k], hn::Sub(e[k], hn::Set(i, 1))));
+    bias[k] = hn::IfThenElse(top_left, zero, hn::Set(i, -1));
+    along[k] = hn::Neg(hn::ShiftLeft<kSubBits>(dy));
+    down[k] = hn::ShiftLeft<kSubBits>(dx);
   }
-  const auto covers = hn::And(hn::Gt(signs, hn::Set(i, -1)), hn::Gt(area, zero));
-  if (hn::AllFalse(i, covers)) return covers;
-  auto sum = hn::Zero(f);
-  for (int k = 0; k < 3; ++k)
-    sum = hn::Add(sum, hn::Mul(hn::ConvertTo(f, e[k]), Lookup(f, nearness, t.corner[kCorner[k]])));
-  out = hn::Div(sum, hn::ConvertTo(f, area));
-  return covers;
+  mask = hn::And(mask, hn::Gt(area, zero));
+  if (hn::AllFalse(i, mask)) return;
+  hn::Vec<F> weight[3];
+  const auto scale = hn::Div(hn::Set(f, 1.0F), hn::ConvertTo(f, area));
+  for (int k = 0; k < 3; ++k) weight[k] = hn::Mul(Lookup(f, nearness, t.corner[kCorner[k]]), scale);
+  const hn::Mask<I> second[2] = {hn::Gt(t.x1, t.x0), hn::Gt(t.y1, t.y0)};
+  for (int s = 0; s < 4; ++s) {
+    auto there = mask;
+    if (s % 2 != 0) there = hn::And(there, second[0]);
+    if (s / 2 != 0) there = hn::And(there, second[1]);
+    hn::Vec<I> at[3];
+    auto signs = zero;
+    for (int k = 0; k < 3; ++k) {
+      at[k] = e[k];
+      if (s % 2 != 0) at[k] = hn::Add(at[k], along[k]);
+      if (s / 2 != 0) at[k] = hn::Add(at[k], down[k]);
+      signs = hn::Or(signs, hn::Add(at[k], bias[k]));
+    }
+    const auto covers = hn::And(there, hn::Gt(signs, hn::Set(i, -1)));
+    if (hn::AllFalse(i, covers)) continue;
+    auto sum = hn::Zero(f);
+    for (int k = 0; k < 3; ++k) sum = hn::Add(sum, hn::Mul(hn::ConvertTo(f, at[k]), weight[k]));
+    hn::Store(sum, f, out.nearness[s]);
+    out.lanes[s] = Bits(i, covers);
+    out.any |= out.lanes[s];
+  }
 }
 
 /// Faces us: a bound, as floats round; SetUp decides.
@@ -517,23 +544,29 @@ HWY_INLINE void DrawCluster(const DrawCall& call, const Cluster& cluster, bool t
     auto left = hn::And(hn::Not(empty), MayFaceUs(t));
     if (hn::AllFalse(i, left)) continue;
     if (tiny) {
-      const auto single = hn::And(hn::Eq(t.x0, t.x1), hn::Eq(t.y0, t.y1));
-      hn::Vec<F> nearness = hn::Zero(F());
-      const auto hits = hn::And(hn::And(single, left), CoversFirst(t, vertex.nearness, nearness));
-      left = hn::AndNot(single, left);
-      if (!hn::AllFalse(i, hits)) {
-        alignas(64) float near[kLanes];
+      const auto two = hn::Set(i, 2);
+      const auto few = hn::And(
+          hn::And(hn::Lt(hn::Sub(t.x1, t.x0), two), hn::Lt(hn::Sub(t.y1, t.y0), two)), left);
+      left = hn::AndNot(few, left);
+      Covered covered;
+      Cover(t, few, vertex.nearness, covered);
+      if (covered.any != 0) {
         alignas(64) int32_t sample[kLanes];
-        hn::Store(nearness, F(), near);
         hn::Store(hn::Add(hn::Mul(t.y0, hn::Set(i, buffer.stride)), t.x0), i, sample);
-        for (unsigned set = Bits(i, hits); set != 0; set &= set - 1) {
+        for (unsigned set = covered.any; set != 0; set &= set - 1) {
           const int lane = __builtin_ctz(set);
-          const auto at = static_cast<size_t>(sample[lane]);
-          if (first + lane >= cluster.num_triangles || !(near[lane] > buffer.nearness[at]))
-            continue;
-          buffer.nearness[at] = near[lane];
-          buffer.id[at] = buffer.num_refs;
-          AddRef(call, cluster.first_triangle + static_cast<uint32_t>(first + lane), buffer);
+          if (first + lane >= cluster.num_triangles) break;
+          bool drawn = false;
+          for (int s = 0; s < 4; ++s) {
+            if ((covered.lanes[s] >> lane & 1U) == 0) continue;
+            const auto at = static_cast<size_t>(sample[lane] + s % 2 + (s / 2) * buffer.stride);
+            if (!(covered.nearness[s][lane] > buffer.nearness[at])) continue;
+            buffer.nearness[at] = covered.nearness[s][lane];
+            buffer.id[at] = buffer.num_refs;
+            drawn = true;
+          }
+          if (drawn)
+            AddRef(call, cluster.first_triangle + static_cast<uint32_t>(first + lane), buffer);
         }
       }
     }

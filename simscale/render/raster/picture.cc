@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <span>
 
 namespace simscale::render::raster {
 namespace {
@@ -208,30 +208,35 @@ void Painter::FillSky() {
 }
 
 void Painter::CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows) {
-  seen_.clear();
+  const auto most =
+      static_cast<size_t>(rows.last - rows.first + 1) * static_cast<size_t>(buffer.width);
+  if (seen_.size() < most) seen_.resize(most);
+  Seen* end = seen_.data();
   for (int y = rows.first; y <= rows.last; ++y) {
     const size_t row = static_cast<size_t>(y) * static_cast<size_t>(buffer.stride);
+    const uint32_t* ids = &buffer.id[row];
     for (int x = 0; x < buffer.width; ++x) {
-      const size_t sample = row + static_cast<size_t>(x);
       // kNoTriangle is the largest id.
-      if (buffer.id[sample] - first_ref < kNoTriangle - first_ref &&
-          IsFirstOfPixel(buffer, y, sample))
-        seen_.push_back({static_cast<uint32_t>(sample), x, y});
+      if (ids[x] - first_ref >= kNoTriangle - first_ref) continue;
+      const size_t sample = row + static_cast<size_t>(x);
+      if (grid_ > 1 && !IsFirstOfPixel(buffer, y, sample)) continue;
+      const TriangleRef& ref = buffer.refs[ids[x]];
+      *end++ = {static_cast<uint32_t>(sample), ref.instance, ref.triangle, x, y};
     }
   }
+  const std::span<const Seen> seen(seen_.data(), end);
   starts_.assign(drawn_.size() + 1, 0);
-  for (const Seen& seen : seen_) ++starts_[buffer.refs[buffer.id[seen.sample]].instance + 1];
+  for (const Seen& s : seen) ++starts_[s.instance + 1];
   for (size_t i = 1; i < starts_.size(); ++i) starts_[i] += starts_[i - 1];
-  fragments_.Resize(seen_.size());
+  fragments_.Resize(seen.size());
   const float unit = 1 / static_cast<float>(grid_);
-  for (const Seen& seen : seen_) {
-    const TriangleRef& ref = buffer.refs[buffer.id[seen.sample]];
-    const size_t at = starts_[ref.instance]++;
-    fragments_.sample[at] = seen.sample;
-    fragments_.triangle[at] = ref.triangle;
-    fragments_.x[at] = (static_cast<float>(seen.x) + 0.5F) * unit;
-    fragments_.y[at] = (static_cast<float>(seen.y) + 0.5F) * unit;
-    fragments_.depth[at] = Depth(buffer.nearness[seen.sample]);
+  for (const Seen& s : seen) {
+    const size_t at = starts_[s.instance]++;
+    fragments_.sample[at] = s.sample;
+    fragments_.triangle[at] = s.triangle;
+    fragments_.x[at] = (static_cast<float>(s.x) + 0.5F) * unit;
+    fragments_.y[at] = (static_cast<float>(s.y) + 0.5F) * unit;
+    fragments_.depth[at] = Depth(buffer.nearness[s.sample]);
   }
   // Each start has moved to the next one's.
   for (size_t i = starts_.size() - 1; i > 0; --i) starts_[i] = starts_[i - 1];
@@ -241,7 +246,6 @@ void Painter::CollectFragments(const VisibilityBuffer& buffer, uint32_t first_re
 /// Whether none of the pixel's samples before this one shows the same instance: each instance is
 /// shaded once a pixel.
 bool Painter::IsFirstOfPixel(const VisibilityBuffer& buffer, int y, size_t sample) const {
-  if (grid_ == 1) return true;
   const auto instance = [&](size_t s) {
     return buffer.id[s] == kNoTriangle ? kNoTriangle : buffer.refs[buffer.id[s]].instance;
   };

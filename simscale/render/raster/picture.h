@@ -57,7 +57,7 @@ class Painter {
     int first = 0, last = -1;
   };
   struct Seen {
-    uint32_t sample = 0;
+    uint32_t sample = 0, instance = 0, triangle = 0;
     int x = 0, y = 0;
   };
 

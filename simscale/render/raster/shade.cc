@@ -35,16 +35,22 @@ HWY_INLINE V3 Cross(V3 a, V3 b) {
           hn::Sub(hn::Mul(a.z, b.x), hn::Mul(a.x, b.z)),
           hn::Sub(hn::Mul(a.x, b.y), hn::Mul(a.y, b.x))};
 }
+/// One step of Newton's on the CPU's estimate: 22 bits at least, which colours have no use for.
 HWY_INLINE V InverseNorm(V3 a) {
-  return hn::Div(Set(1.0F), hn::Sqrt(hn::Max(Dot(a, a), Set(1e-30F))));
+  const V square = hn::Max(Dot(a, a), Set(1e-30F));
+  const V guess = hn::ApproximateReciprocalSqrt(square);
+  return hn::Mul(guess,
+                 hn::Sub(Set(1.5F), hn::Mul(hn::Mul(Set(0.5F), square), hn::Mul(guess, guess))));
 }
-/// base^exponent for base in [0, 1]; 0 for a base of 0, but 1 with exponent 0.
+/// base^exponent for base in [0, 1], or 0 where that is below 1/1000.
 HWY_INLINE V Power(V base, float exponent) {
   if (exponent == 0) return Set(1.0F);
   const F f;
-  const auto positive = hn::Gt(base, Set(1e-30F));
+  constexpr float kLogLeast = -6.9F;
+  const auto matters = hn::Gt(base, Set(std::exp(kLogLeast / exponent)));
+  if (hn::AllFalse(f, matters)) return Set(0.0F);
   const V power = hn::Exp(f, hn::Mul(Set(exponent), hn::Log(f, hn::Max(base, Set(1e-30F)))));
-  return hn::IfThenElseZero(positive, power);
+  return hn::IfThenElseZero(matters, power);
 }
 
 HWY_INLINE V3 Gather(const float* base, hn::Vec<I> at) {
