@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 
 /// Observations of N rows: "pos" [2] and "goal" [1].
 struct Rows {
-  env::ObservationSpec pos{"pos", {2}, false}, goal{"goal", {1}, false};
+  env::ObservationSpec pos{"pos", {2}}, goal{"goal", {1}};
   std::vector<float> pos_data, goal_data;
   env::ObservationView View() {
     env::ObservationView view;

@@ -82,11 +82,15 @@ void SetGroups(mjtByte* flags, const std::vector<int>& groups) {
   for (int group : groups) flags[group] = 1;
 }
 
-/// From reversed depth: 1 at the near plane, 0 at the far one.
+/// From reversed depth: 1 at the near plane, 0 at the far one. glFrustum's matrix is in float,
+/// which far away makes centimetres: the same roundings here, as mujoco.Renderer has them.
 float Metres(float depth, const mjvGLCamera& camera) {
   const float near = camera.frustum_near, far = camera.frustum_far;
   if (camera.orthographic) return far - depth * (far - near);
-  return near * far / (near + depth * (far - near));
+  const float c = -0.5F * (-(far + near) / (far - near)) - 0.5F;
+  const float d = -0.5F * (-(2.0F * far * near) / (far - near));
+  return static_cast<float>(static_cast<double>(d) /
+                            (static_cast<double>(depth) + static_cast<double>(c)));
 }
 
 }  // namespace
@@ -174,6 +178,7 @@ struct GlRenderer::Impl {
 
 GlRenderer::GlRenderer(const mjModel* model, const RenderConfig& config) : Renderer(config) {
   if (model == nullptr) ThrowUser("renderer: the model is null");
+  if (config.backend == "raster") ThrowUser("render.backend: raster is not OpenGL's");
   impl_ = std::make_unique<Impl>(model, config);
   LogDebug("renderer: ", info().backend, ", ", info().renderer, ", OpenGL ", info().version);
 }

@@ -112,7 +112,7 @@ inline EvalResult EvaluateToy(env::Agent& agent, const EvalRequest& request) {
     std::tie(at[i], goal[i]) = ToyReset(request.seed, i);
     agent.Reset(static_cast<int>(i), {request.seed, i});
   }
-  const env::ObservationSpec pos_spec{"pos", {2}, false}, goal_spec{"goal", {2}, false};
+  const env::ObservationSpec pos_spec{"pos", {2}}, goal_spec{"goal", {2}};
   std::vector<float> action(2 * n);
   for (int t = 0; t < kToySteps; ++t) {
     env::ObservationView view;

@@ -46,12 +46,6 @@ struct Setup {
   bool small = false;
 };
 
-/// Nearness as a function of the place: x, y in samples.
-struct Plane {
-  double dx = 0, dy = 0, base = 0;
-  bool valid = false;
-};
-
 /// False if it faces away or covers no sample. plane(): of the triangle before its corners were
 /// snapped, which shows in the depth of large ones; not valid: through the corners as they are.
 template <class GetPlane>
@@ -84,7 +78,7 @@ HWY_INLINE bool SetUp(const Corner& v0, const Corner& v1, const Corner& v2, GetP
     sum_dx += static_cast<double>(-int64_t{dy} * kSub) * value[k];
     sum_dy += static_cast<double>(int64_t{dx} * kSub) * value[k];
   }
-  if (const Plane exact = plane(); exact.valid) {
+  if (const NearnessPlane exact = plane(); exact.valid) {
     s.nearness = static_cast<float>(exact.base + exact.dx * (s.x0 + 0.5) + exact.dy * (s.y0 + 0.5));
     s.dx = static_cast<float>(exact.dx);
     s.dy = static_cast<float>(exact.dy);
@@ -230,7 +224,7 @@ HWY_INLINE ClipVertex TransformOne(const DrawCall& call, const Cluster& cluster,
 }
 
 /// a X + b Y + c D = 1 (perspective: D is the depth) or = -D (orthographic: D is 1) at each corner.
-HWY_NOINLINE Plane PlaneThrough(const ClipVertex (&v)[3], bool orthographic) {
+HWY_NOINLINE NearnessPlane PlaneThrough(const ClipVertex (&v)[3], bool orthographic) {
   double row[3][3], right[3];
   for (int k = 0; k < 3; ++k) {
     row[k][0] = static_cast<double>(v[k].x);
@@ -248,7 +242,7 @@ HWY_NOINLINE Plane PlaneThrough(const ClipVertex (&v)[3], bool orthographic) {
   }
   const double det =
       row[0][0] * cofactor[0][0] + row[0][1] * cofactor[0][1] + row[0][2] * cofactor[0][2];
-  Plane plane;
+  NearnessPlane plane;
   if (!(std::abs(det) > 1e-300)) return plane;
   double solution[3] = {};
   for (int c = 0; c < 3; ++c)
@@ -338,8 +332,9 @@ HWY_NOINLINE void DrawClipped(const DrawCall& call, const Projection& projection
     if (!(sum < 1e18F) || IsOutside(corner, projection.orthographic, buffer)) continue;
     const int count = Clip(projection, polygon);
     if (count < 3) continue;
-    Plane known;
+    NearnessPlane known;
     const auto plane = [&] {
+      if (call.flat.valid) return call.flat;
       if (!known.valid) known = PlaneThrough(corner, projection.orthographic);
       return known;
     };
@@ -501,7 +496,8 @@ HWY_INLINE void DrawOneByOne(const DrawCall& call, const Cluster& cluster,
                          std::abs(v[2].x - v[0].x) + std::abs(v[2].y - v[0].y) >
                      kExactDepth * kSub;
   const auto plane = [&] {
-    if (!large) return Plane{};
+    if (!large) return NearnessPlane{};
+    if (call.flat.valid) return call.flat;
     return PlaneThrough(
         {TransformOne(call, cluster, triangle, 0), TransformOne(call, cluster, triangle, 1),
          TransformOne(call, cluster, triangle, 2)},

@@ -45,6 +45,12 @@ struct Projection {
 };
 Projection MakeProjection(float fx, float fy, float cx, float cy, int width, int height);
 
+/// Nearness as a function of the place on the screen, in samples.
+struct NearnessPlane {
+  double dx = 0, dy = 0, base = 0;
+  bool valid = false;
+};
+
 struct DrawCall {
   const Level* level = nullptr;
   uint32_t instance = 0;
@@ -53,6 +59,7 @@ struct DrawCall {
   float rows[3][4] = {};
   Vec3 viewer;          ///< in the mesh's frame: the camera, or its direction if orthographic
   float max_scale = 1;  ///< of lengths, mesh to world
+  NearnessPlane flat;   ///< of a mesh that is one plane
 };
 
 /// Where a sphere lies on the screen, in samples (a bound), and how near it comes.

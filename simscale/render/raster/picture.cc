@@ -116,7 +116,31 @@ DrawCall Painter::Place(const Instance& instance) const {
                            Dot(frame.row[2], view.forward)}
                     : frame.offset;
   call.max_scale = std::max({std::abs(scale[0]), std::abs(scale[1]), std::abs(scale[2])});
+  if (instance.flat) call.flat = PlaneOf(instance);
   return call;
+}
+
+/// How near a plane is at each sample: exact up to the horizon, where corners a hundred metres away
+/// are not.
+NearnessPlane Painter::PlaneOf(const Instance& instance) const {
+  const View& view = scene_.view;
+  const Vec3 normal = instance.rotation * Vec3{0, 0, 1};
+  const Vec3 gap = instance.position - view.position;
+  const auto dot = [](Vec3 a, Vec3 b) {
+    return static_cast<double>(a.x) * static_cast<double>(b.x) +
+           static_cast<double>(a.y) * static_cast<double>(b.y) +
+           static_cast<double>(a.z) * static_cast<double>(b.z);
+  };
+  const double x = dot(normal, view.right) / static_cast<double>(projection_.fx);
+  const double y = -dot(normal, view.up) / static_cast<double>(projection_.fy);
+  const double forward = dot(normal, view.forward), height = dot(normal, gap);
+  const double cx = static_cast<double>(projection_.cx), cy = static_cast<double>(projection_.cy);
+  if (view.orthographic) {  // depth = (height - x (sx - cx) - y (sy - cy)) / forward, negated
+    if (std::abs(forward) < 1e-9) return {};
+    return {x / forward, y / forward, -(height + x * cx + y * cy) / forward, true};
+  }
+  if (std::abs(height) < 1e-9) return {};
+  return {x / height, y / height, (forward - x * cx - y * cy) / height, true};
 }
 
 Painter::Rows Painter::RowsOf(const Instance& instance) const {

@@ -67,6 +67,7 @@ class Painter {
     return {std::min(a.first, b.first), std::max(a.last, b.last)};
   }
   DrawCall Place(const Instance& instance) const;
+  NearnessPlane PlaneOf(const Instance& instance) const;
   Rows RowsOf(const Instance& instance) const;
   void DrawInstances(const std::vector<Instance>& instances, VisibilityBuffer& buffer);
   void DrawOne(const Instance& instance, VisibilityBuffer& buffer);

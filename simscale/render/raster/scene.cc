@@ -23,10 +23,29 @@ bool InGroups(const std::vector<int>& groups, int group) {
          groups.end();
 }
 
+/// The radius of a sphere around a shape, by which MuJoCo sorts what is transparent.
+float BoundOf(int type, Vec3 size) {
+  switch (type) {
+    case mjGEOM_SPHERE:
+      return size.x;
+    case mjGEOM_CAPSULE:
+      return size.x + size.z;
+    case mjGEOM_CYLINDER:
+      return std::hypot(size.x, size.z);
+    case mjGEOM_ELLIPSOID:
+      return std::max({size.x, size.y, size.z});
+    case mjGEOM_BOX:
+      return Norm(size);
+    default:
+      return 0;
+  }
+}
+
 /// What mjv_initGeom and setMaterial take in.
 struct Geom {
   int type = mjGEOM_NONE, data_id = -1, object_id = -1, object_type = mjOBJ_UNKNOWN;
   const mjtNum* size = nullptr;  ///< [3]
+  mjtNum bound = 0;              ///< radius of a sphere around it; 0: from its size
   Vec3 position;
   Mat3 rotation;
   int material = -1;
@@ -164,6 +183,7 @@ void Filler::AddPlane(const Geom& geom, Instance& instance) {
     instance.transparent = true;
   }
   instance.camera_distance = 1e10F;
+  instance.flat = true;
   instance.infinite = geom.size[0] <= 0 || geom.size[1] <= 0;
   const Vec3 local = geom.rotation.TransposeTimes(to_head);
   const float head[2] = {local.x, local.y};
@@ -230,12 +250,7 @@ void Filler::Add(const Geom& geom) {
       return;
   }
   if (geom.type != mjGEOM_PLANE) {
-    const Vec3 reach = instance.mesh != nullptr
-                           ? Vec3{std::abs(instance.scale.x), std::abs(instance.scale.y),
-                                  std::abs(instance.scale.z)}
-                           : size;
-    const float bound = (instance.mesh != nullptr ? instance.mesh->radius : 1) *
-                        std::max({reach.x, reach.y, reach.z});
+    const float bound = geom.bound > 0 ? static_cast<float>(geom.bound) : BoundOf(geom.type, size);
     instance.camera_distance = Norm(geom.position - scene_.view.position) - bound;
   }
   ++num_objects_;
@@ -255,6 +270,7 @@ void Filler::AddGeoms() {
     geom.object_id = i;
     geom.object_type = mjOBJ_GEOM;
     geom.size = m_.geom_size + 3 * static_cast<ptrdiff_t>(i);
+    geom.bound = m_.geom_rbound[i];
     geom.position = ToVec3(d_.geom_xpos + 3 * static_cast<ptrdiff_t>(i));
     geom.rotation = ToMat3(d_.geom_xmat + 9 * static_cast<ptrdiff_t>(i));
     geom.material = m_.geom_matid[i];

@@ -52,6 +52,7 @@ struct Instance {
   int32_t object_id = -1, object_type = -1;  ///< mjtObj
   int32_t object = 0;                        ///< counts objects: the parts of a capsule are one
   bool transparent = false;
+  bool flat = false;          ///< one plane
   bool infinite = false;      ///< an infinite plane: ends where the sky begins
   float camera_distance = 0;  ///< m; transparent ones are blended in its order
 

@@ -1,4 +1,4 @@
-#include "simscale/render/renderer.h"
+#include "simscale/render/gl_renderer.h"
 
 #include <gmock/gmock.h>
 
@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "simscale/common/error.h"
+#include "simscale/render/test_scene.h"
 #include "simscale/render/test_util.h"
 
 // Which backend is tested is the process's one choice: SIMSCALE_TEST_GL=egl|osmesa, egl if unset.
@@ -49,23 +50,6 @@ constexpr char kScene[] = R"(
   </worldbody>
 </mujoco>)";
 
-struct ModelDeleter {
-  void operator()(mjModel* model) const { mj_deleteModel(model); }
-  void operator()(mjData* data) const { mj_deleteData(data); }
-};
-
-struct Scene {
-  explicit Scene(const char* xml = kScene) {
-    mjSpec* spec = mj_parseXMLString(xml, nullptr, nullptr, 0);
-    model.reset(mj_compile(spec, nullptr));
-    mj_deleteSpec(spec);
-    data.reset(mj_makeData(model.get()));
-    mj_forward(model.get(), data.get());
-  }
-  std::unique_ptr<mjModel, ModelDeleter> model;
-  std::unique_ptr<mjData, ModelDeleter> data;
-};
-
 std::string TestBackend() {
   const char* backend = std::getenv("SIMSCALE_TEST_GL");
   return backend == nullptr ? "egl" : backend;
@@ -87,11 +71,11 @@ const Rgb kRed = {255, 0, 0}, kGreen = {0, 255, 0}, kBlue = {0, 0, 255};
 bool IsGrey(Rgb c) { return (c.r == 127 || c.r == 128) && c.g == c.r && c.b == c.r; }
 
 TEST(GlRenderer, DrawsEachGeomWhereItIsInItsColour) {
-  Scene scene;
+  Scene scene(kScene);
   GlRenderer renderer(scene.model.get(), Plain());
   EXPECT_EQ(renderer.info().backend, TestBackend());
   EXPECT_NE(renderer.info().renderer, "");
-  const Image image = renderer.Render(scene.model.get(), scene.data.get(), Camera::Named("top"));
+  const Image image = renderer.Picture(scene.model.get(), scene.data.get(), Camera::Named("top"));
   ASSERT_EQ(image.width, 64);
   ASSERT_EQ(image.height, 64);
   EXPECT_EQ(image.at(16, 16), kRed);    // upper left: rows run downwards
@@ -106,13 +90,13 @@ TEST(GlRenderer, DrawsEachGeomWhereItIsInItsColour) {
   RenderConfig config = Plain();
   config.geom_groups = {4};
   GlRenderer other(scene.model.get(), config);
-  const Image hidden = other.Render(scene.model.get(), scene.data.get(), Camera::Named("top"));
+  const Image hidden = other.Picture(scene.model.get(), scene.data.get(), Camera::Named("top"));
   EXPECT_EQ(hidden.at(48, 48), kBlue);
   EXPECT_NE(hidden.at(16, 16), kRed);
 }
 
 TEST(GlRenderer, FollowsTheStateAndTheModelAndLeavesDataAlone) {
-  Scene scene;
+  Scene scene(kScene);
   GlRenderer renderer(scene.model.get(), Plain());
   scene.data->qpos[0] = -0.5;
   scene.data->qpos[1] = -0.5;  // red goes to the lower left
@@ -121,7 +105,7 @@ TEST(GlRenderer, FollowsTheStateAndTheModelAndLeavesDataAlone) {
       static_cast<size_t>(mj_stateSize(scene.model.get(), mjSTATE_INTEGRATION)));
   std::vector<mjtNum> after(before.size());
   mj_getState(scene.model.get(), scene.data.get(), before.data(), mjSTATE_INTEGRATION);
-  Image image = renderer.Render(scene.model.get(), scene.data.get(), Camera::Named("top"));
+  Image image = renderer.Picture(scene.model.get(), scene.data.get(), Camera::Named("top"));
   mj_getState(scene.model.get(), scene.data.get(), after.data(), mjSTATE_INTEGRATION);
   EXPECT_EQ(before, after);
   EXPECT_TRUE(IsGrey(image.at(16, 16)));
@@ -131,12 +115,12 @@ TEST(GlRenderer, FollowsTheStateAndTheModelAndLeavesDataAlone) {
   std::unique_ptr<mjModel, ModelDeleter> other(mj_copyModel(nullptr, scene.model.get()));
   const int red = mj_name2id(other.get(), mjOBJ_MATERIAL, "red");
   for (int i = 0; i < 3; ++i) other->mat_rgba[4 * red + i] = i == 2 ? 1.0f : 0.0f;
-  image = renderer.Render(other.get(), scene.data.get(), Camera::Named("top"));
+  image = renderer.Picture(other.get(), scene.data.get(), Camera::Named("top"));
   EXPECT_EQ(image.at(16, 48), kBlue);
 }
 
 TEST(GlRenderer, FreeCameraStandsWhereItIsTold) {
-  Scene scene;
+  Scene scene(kScene);
   GlRenderer renderer(scene.model.get(), Plain());
   Camera camera;
   camera.lookat[0] = 0.5;
@@ -144,7 +128,7 @@ TEST(GlRenderer, FreeCameraStandsWhereItIsTold) {
   camera.distance = 0.5;
   camera.azimuth = 90;
   camera.elevation = -90;
-  const Image image = renderer.Render(scene.model.get(), scene.data.get(), camera);
+  const Image image = renderer.Picture(scene.model.get(), scene.data.get(), camera);
   EXPECT_EQ(image.at(32, 32), kGreen);
   const Camera overview = Camera::Overview(scene.model.get());
   EXPECT_EQ(overview.name, "");
@@ -152,16 +136,16 @@ TEST(GlRenderer, FreeCameraStandsWhereItIsTold) {
 }
 
 TEST(GlRenderer, EqualCallsGiveEqualPictures) {
-  Scene scene;
+  Scene scene(kScene);
   RenderConfig config = Plain(97, 41);  // odd sides: no row padding
   config.samples = 4;
   config.shadows = true;
   GlRenderer first(scene.model.get(), config);
   GlRenderer second(scene.model.get(), config);
   const Camera camera = Camera::Overview(scene.model.get());
-  const Image image = first.Render(scene.model.get(), scene.data.get(), camera);
-  EXPECT_EQ(first.Render(scene.model.get(), scene.data.get(), camera), image);
-  EXPECT_EQ(second.Render(scene.model.get(), scene.data.get(), camera), image);
+  const Image image = first.Picture(scene.model.get(), scene.data.get(), camera);
+  EXPECT_EQ(first.Picture(scene.model.get(), scene.data.get(), camera), image);
+  EXPECT_EQ(second.Picture(scene.model.get(), scene.data.get(), camera), image);
 }
 
 TEST(GlRenderer, ShadowsDarkenTheFloor) {
@@ -182,7 +166,8 @@ TEST(GlRenderer, ShadowsDarkenTheFloor) {
     config.shadows = shadows;
     config.shadow_size = 1024;
     GlRenderer renderer(scene.model.get(), config);
-    const Image image = renderer.Render(scene.model.get(), scene.data.get(), Camera::Named("side"));
+    const Image image =
+        renderer.Picture(scene.model.get(), scene.data.get(), Camera::Named("side"));
     int darkest = 255;
     for (int y = 24; y < 80; ++y)  // below the horizon
       for (int x = 0; x < 80; ++x) {
@@ -196,16 +181,16 @@ TEST(GlRenderer, ShadowsDarkenTheFloor) {
 }
 
 TEST(GlRenderer, WorksOnAnyThreadAndOnSeveralAtOnce) {
-  Scene scene;
+  Scene scene(kScene);
   GlRenderer here(scene.model.get(), Plain());
   const Camera camera = Camera::Named("top");
-  const Image expected = here.Render(scene.model.get(), scene.data.get(), camera);
+  const Image expected = here.Picture(scene.model.get(), scene.data.get(), camera);
 
   // A renderer made here draws there, is moved, and dies there.
   std::thread([&, moved = GlRenderer(scene.model.get(), Plain())]() mutable {
-    EXPECT_EQ(moved.Render(scene.model.get(), scene.data.get(), camera), expected);
+    EXPECT_EQ(moved.Picture(scene.model.get(), scene.data.get(), camera), expected);
     GlRenderer again = std::move(moved);
-    EXPECT_EQ(again.Render(scene.model.get(), scene.data.get(), camera), expected);
+    EXPECT_EQ(again.Picture(scene.model.get(), scene.data.get(), camera), expected);
   }).join();
 
   std::vector<std::thread> threads;
@@ -213,40 +198,46 @@ TEST(GlRenderer, WorksOnAnyThreadAndOnSeveralAtOnce) {
     threads.emplace_back([&] {
       GlRenderer mine(scene.model.get(), Plain());
       for (int i = 0; i < 5; ++i)
-        EXPECT_EQ(mine.Render(scene.model.get(), scene.data.get(), camera), expected);
+        EXPECT_EQ(mine.Picture(scene.model.get(), scene.data.get(), camera), expected);
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(here.Render(scene.model.get(), scene.data.get(), camera), expected);
+  EXPECT_EQ(here.Picture(scene.model.get(), scene.data.get(), camera), expected);
 }
 
 TEST(GlRenderer, NamesTheCamerasThereAre) {
-  Scene scene;
+  Scene scene(kScene);
   GlRenderer renderer(scene.model.get(), Plain());
   EXPECT_THAT(CameraNames(scene.model.get()), ::testing::ElementsAre("top", "away"));
   const std::string message = MessageOf<UserError>(
-      [&] { renderer.Render(scene.model.get(), scene.data.get(), Camera::Named("tpo")); });
+      [&] { renderer.Picture(scene.model.get(), scene.data.get(), Camera::Named("tpo")); });
   EXPECT_THAT(message, HasSubstr("unknown camera 'tpo'. Did you mean 'top'? Known: top, away"));
 }
 
 TEST(GlRenderer, RefusesAnotherModelOrSize) {
-  Scene scene;
+  Scene scene(kScene);
   Scene other("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>");
   GlRenderer renderer(scene.model.get(), Plain());
-  EXPECT_THAT(
-      MessageOf<UserError>([&] { renderer.Render(other.model.get(), other.data.get(), Camera()); }),
-      HasSubstr("another model than it was made for (1 geoms, not 4)"));
+  EXPECT_THAT(MessageOf<UserError>(
+                  [&] { renderer.Picture(other.model.get(), other.data.get(), Camera()); }),
+              HasSubstr("another model than it was made for (1 geoms, not 4)"));
   std::vector<uint8_t> small(64 * 64);
   EXPECT_EQ(MessageOf<ShapeError>([&] {
-              renderer.Render(scene.model.get(), scene.data.get(), Camera::Named("top"), small);
+              renderer.Render(scene.model.get(), scene.data.get(), Camera::Named("top"),
+                              {.width = 64, .height = 64, .rgb = small});
             }),
-            "renderer: the picture takes [64, 64, 3] = 12288 bytes, got 4096");
+            "renderer: rgb takes [64, 64, 3] = 12288 numbers, got 4096");
+  EXPECT_EQ(MessageOf<UserError>([&] {
+              renderer.Render(scene.model.get(), scene.data.get(), Camera::Named("top"),
+                              {.width = 65, .height = 64, .rgb = small});
+            }),
+            "render.width must be in 1 .. 64, got 65");
   EXPECT_EQ(MessageOf<UserError>([] { GlRenderer(nullptr, Plain()); }),
             "renderer: the model is null");
 }
 
 TEST(GlRenderer, RefusesBadConfigs) {
-  Scene scene;
+  Scene scene(kScene);
   auto message = [&](auto change) {
     RenderConfig config = Plain();
     change(config);
@@ -256,14 +247,15 @@ TEST(GlRenderer, RefusesBadConfigs) {
             "render.width must be in 1 .. 16384, got 0");
   EXPECT_EQ(message([](RenderConfig& c) { c.geom_groups = {6}; }),
             "render.geom_groups must be in 0 .. 5, got 6");
-  EXPECT_THAT(message([](RenderConfig& c) { c.backend = "elg"; }),
-              HasSubstr("unknown backend 'elg'. Did you mean 'egl'? Known: auto, egl, osmesa"));
+  EXPECT_THAT(
+      message([](RenderConfig& c) { c.backend = "elg"; }),
+      HasSubstr("unknown backend 'elg'. Did you mean 'gl'? Known: raster, gl, egl, osmesa"));
   EXPECT_EQ(message([](RenderConfig& c) { c.samples = 17; }),
             "render.samples must be in 0 .. 16, got 17");
 }
 
 TEST(GlRenderer, ChecksTheDriversLimitsAndGoesOn) {
-  Scene scene;
+  Scene scene(kScene);
   RenderConfig config = Plain();
   GlRenderer good(scene.model.get(), config);
   if (good.info().renderer.find("llvmpipe") != std::string::npos) {  // a GPU may well take 16
@@ -271,18 +263,18 @@ TEST(GlRenderer, ChecksTheDriversLimitsAndGoesOn) {
     EXPECT_THAT(MessageOf<UserError>([&] { GlRenderer(scene.model.get(), config); }),
                 HasSubstr("render.samples must be in 0 .. 4 on llvmpipe"));
   }
-  EXPECT_EQ(good.Render(scene.model.get(), scene.data.get(), Camera::Named("top")).at(16, 16),
+  EXPECT_EQ(good.Picture(scene.model.get(), scene.data.get(), Camera::Named("top")).at(16, 16),
             kRed);
 }
 
 TEST(GlRenderer, OneBackendAProcess) {
-  Scene scene;
+  Scene scene(kScene);
   GlRenderer first(scene.model.get(), Plain());
   RenderConfig config = Plain();
   config.backend = TestBackend() == "egl" ? "osmesa" : "egl";
   EXPECT_THAT(MessageOf<IoError>([&] { GlRenderer(scene.model.get(), config); }),
               HasSubstr("this process draws with " + TestBackend() + " already"));
-  config.backend = "auto";
+  config.backend = "gl";
   EXPECT_EQ(GlRenderer(scene.model.get(), config).info().backend, TestBackend());
 }
 
@@ -291,11 +283,11 @@ TEST(GlRenderer, OneBackendAProcess) {
   if (egl != nullptr) setenv("SIMSCALE_EGL_LIBRARY", egl, 1);
   if (osmesa != nullptr) setenv("SIMSCALE_OSMESA_LIBRARY", osmesa, 1);
   try {
-    Scene scene;
+    Scene scene(kScene);
     RenderConfig config = Plain();
     config.backend = backend;
     GlRenderer renderer(scene.model.get(), config);
-    const Image image = renderer.Render(scene.model.get(), scene.data.get(), Camera::Named("top"));
+    const Image image = renderer.Picture(scene.model.get(), scene.data.get(), Camera::Named("top"));
     fprintf(stderr, "drawn with %s, red %d\n", renderer.info().backend.c_str(),
             image.at(16, 16) == kRed);
   } catch (const IoError& error) {
@@ -319,7 +311,7 @@ TEST_F(GlRendererDeathTest, MissingLibrariesAreToldWithTheWayOut) {
   EXPECT_EXIT(MakeInChild("osmesa", nullptr, "/nonexistent/libOSMesa.so"),
               ::testing::ExitedWithCode(0),
               "IoError OSMesa: can't open /nonexistent/libOSMesa.so .*Install libosmesa6");
-  EXPECT_EXIT(MakeInChild("auto", "/nonexistent/E", "/nonexistent/M"), ::testing::ExitedWithCode(0),
+  EXPECT_EXIT(MakeInChild("gl", "/nonexistent/E", "/nonexistent/M"), ::testing::ExitedWithCode(0),
               "IoError no headless OpenGL: EGL: can't open .*; OSMesa: can't open .*");
   // A library that is there but is no EGL.
   EXPECT_EXIT(MakeInChild("egl", "libm.so.6", nullptr), ::testing::ExitedWithCode(0),
@@ -328,17 +320,17 @@ TEST_F(GlRendererDeathTest, MissingLibrariesAreToldWithTheWayOut) {
 
 TEST_F(GlRendererDeathTest, ABadDeviceNumberIsToldAndNotReplaced) {
   const ScopedEnv device("MUJOCO_EGL_DEVICE_ID", "99");
-  EXPECT_EXIT(MakeInChild("auto", nullptr, nullptr), ::testing::ExitedWithCode(0),
+  EXPECT_EXIT(MakeInChild("gl", nullptr, nullptr), ::testing::ExitedWithCode(0),
               "UserError MUJOCO_EGL_DEVICE_ID must be a number from 0 to [0-9]+, got '99'");
 }
 
 TEST_F(GlRendererDeathTest, AutoTakesTheFirstThatWorksAndSaysSo) {
   if (TestBackend() == "egl") {
-    EXPECT_EXIT(MakeInChild("auto", nullptr, nullptr), ::testing::ExitedWithCode(0),
+    EXPECT_EXIT(MakeInChild("gl", nullptr, nullptr), ::testing::ExitedWithCode(0),
                 "drawn with egl, red 1");
   } else {
     EXPECT_EXIT(
-        MakeInChild("auto", "/nonexistent/E", nullptr), ::testing::ExitedWithCode(0),
+        MakeInChild("gl", "/nonexistent/E", nullptr), ::testing::ExitedWithCode(0),
         "took osmesa, as egl doesn't work here \\(EGL: can't open.*drawn with osmesa, red 1");
   }
 }
