@@ -7,10 +7,6 @@
 namespace simscale::render::raster {
 namespace {
 
-// Levels of detail: how far a surface may be off.
-constexpr float kLevelPixels = 0.25F;
-constexpr float kLevelMetres = 0.001F;
-
 uint32_t ToByte(float c) {
   return c > 0 ? static_cast<uint32_t>(std::min(c, 1.0F) * 255.0F + 0.5F) : 0;
 }
@@ -39,26 +35,21 @@ void Painter::Paint(const mjModel* model, const mjData* data, const Camera& came
                     const Frame& frame, FixedLayer* cache) {
   const View view = MakeView(model, data, camera, frame.width, frame.height);
   FillScene({model, data, assets_.get(), &deformables_, &config_}, view, scene_);
-  const float grid = static_cast<float>(grid_);
-  const int width = frame.width * grid_, height = frame.height * grid_;
-  projection_ =
-      MakeProjection(view.fx * grid, view.fy * grid, view.cx * grid, view.cy * grid, width, height);
-  projection_.near = view.near, projection_.far = view.far;
-  projection_.orthographic = view.orthographic;
-  background_ = view.orthographic ? -view.far : 1 / view.far;
+  eye_ = MakeEye(view, frame.width, frame.height, grid_);
+  const int width = eye_.width, height = eye_.height;
   buffer_.Resize(width, height);
   const bool wants_colours = !frame.rgb.empty();
   if (wants_colours) colours_.resize(buffer_.id.size());
-  has_shadows_ = false;
-  if (wants_colours && config_.shadows) MakeShadows();
   const Rows all = {0, height - 1};
   drawn_.clear();
   const bool taken = cache != nullptr && TakeFixedLayer(*cache);
   if (!taken) {
-    buffer_.Clear(background_);
+    buffer_.Clear(eye_.background);
     DrawInstances(scene_.fixed, buffer_);
   }
-  if (wants_colours && (!taken || !cache->has_colours || has_shadows_)) {
+  const bool shades =
+      wants_colours && config_.shadows && MakeShadows(*model, taken ? cache : nullptr);
+  if (wants_colours && (!taken || !cache->has_colours || shades)) {
     if (!taken || !cache->has_colours) FillSky();
     ShadeVisible(buffer_, 0, all, nullptr);
   }
@@ -90,91 +81,7 @@ void Painter::DrawInstances(const std::vector<Instance>& instances, VisibilityBu
   }
   // The nearest first: it hides most.
   std::sort(order_.begin(), order_.end());
-  for (const auto& [distance, i] : order_) DrawOne(instances[i], buffer);
-}
-
-DrawCall Painter::Place(const Instance& instance) const {
-  const View& view = scene_.view;
-  DrawCall call;
-  const Vec3 gap = instance.position - view.position;
-  const float scale[3] = {instance.scale.x, instance.scale.y, instance.scale.z};
-  const auto row = [&](int r, Vec3 axis, float factor, float centre) {
-    // factor * axis + centre * forward (perspective), or + centre (orthographic).
-    Vec3 a = axis * factor;
-    if (!view.orthographic) a = a + view.forward * centre;
-    const Vec3 turned = instance.rotation.TransposeTimes(a);
-    const float parts[3] = {turned.x, turned.y, turned.z};
-    for (int k = 0; k < 3; ++k) call.rows[r][k] = parts[k] * scale[k];
-    call.rows[r][3] = Dot(a, gap) + (view.orthographic ? centre : 0);
-  };
-  row(0, view.right, projection_.fx, projection_.cx);
-  row(1, view.up, -projection_.fy, projection_.cy);
-  row(2, view.forward, 1, 0);
-  const MeshFrame frame = ToMeshFrame(instance, view.position);
-  call.viewer = view.orthographic
-                    ? Vec3{Dot(frame.row[0], view.forward), Dot(frame.row[1], view.forward),
-                           Dot(frame.row[2], view.forward)}
-                    : frame.offset;
-  call.max_scale = std::max({std::abs(scale[0]), std::abs(scale[1]), std::abs(scale[2])});
-  if (instance.flat) call.flat = PlaneOf(instance);
-  return call;
-}
-
-/// How near a plane is at each sample: exact up to the horizon, where corners a hundred metres away
-/// are not.
-NearnessPlane Painter::PlaneOf(const Instance& instance) const {
-  const View& view = scene_.view;
-  const Vec3 normal = instance.rotation * Vec3{0, 0, 1};
-  const Vec3 gap = instance.position - view.position;
-  const auto dot = [](Vec3 a, Vec3 b) {
-    return static_cast<double>(a.x) * static_cast<double>(b.x) +
-           static_cast<double>(a.y) * static_cast<double>(b.y) +
-           static_cast<double>(a.z) * static_cast<double>(b.z);
-  };
-  const double x = dot(normal, view.right) / static_cast<double>(projection_.fx);
-  const double y = -dot(normal, view.up) / static_cast<double>(projection_.fy);
-  const double forward = dot(normal, view.forward), height = dot(normal, gap);
-  const double cx = static_cast<double>(projection_.cx), cy = static_cast<double>(projection_.cy);
-  if (view.orthographic) {  // depth = (height - x (sx - cx) - y (sy - cy)) / forward, negated
-    if (std::abs(forward) < 1e-9) return {};
-    return {x / forward, y / forward, -(height + x * cx + y * cy) / forward, true};
-  }
-  if (std::abs(height) < 1e-9) return {};
-  return {x / height, y / height, (forward - x * cx - y * cy) / height, true};
-}
-
-Painter::Rows Painter::RowsOf(const Instance& instance) const {
-  const DrawCall call = Place(instance);
-  const Mesh& mesh = *instance.mesh;
-  const Extent extent = SphereExtent(projection_, call.rows, mesh.center,
-                                     mesh.radius * call.max_scale, buffer_.width, buffer_.height);
-  if (!extent.visible) return {};
-  if (!extent.safe) return {0, buffer_.height - 1};
-  // Whole pixels.
-  return {extent.y0 / grid_ * grid_, std::min(buffer_.height, (extent.y1 / grid_ + 1) * grid_) - 1};
-}
-
-void Painter::DrawOne(const Instance& instance, VisibilityBuffer& buffer) {
-  const View& view = scene_.view;
-  DrawCall call = Place(instance);
-  const Mesh& mesh = *instance.mesh;
-  const float radius = mesh.radius * call.max_scale;
-  const Extent extent =
-      SphereExtent(projection_, call.rows, mesh.center, radius, buffer.width, buffer.height);
-  if (!extent.visible || (extent.safe && !MayBeSeen(buffer, extent))) return;
-  const float* depth_row = call.rows[2];
-  const float depth = depth_row[0] * mesh.center.x + depth_row[1] * mesh.center.y +
-                      depth_row[2] * mesh.center.z + depth_row[3];
-  const float distance = view.orthographic ? 1 : std::max(view.near, depth - radius);
-  const float pixel = distance / std::max(view.fx, view.fy);  // m
-  const float most =
-      std::min(kLevelMetres, kLevelPixels * pixel) / std::max(call.max_scale, 1e-20F);
-  size_t level = 0;
-  while (level + 1 < mesh.levels.size() && mesh.levels[level + 1].error <= most) ++level;
-  call.level = &mesh.levels[level];
-  call.instance = static_cast<uint32_t>(drawn_.size());
-  drawn_.push_back({&instance, call.level});
-  Draw(call, projection_, buffer);
+  for (const auto& [distance, i] : order_) DrawInstance(instances[i], eye_, buffer, drawn_);
 }
 
 bool Painter::TakeFixedLayer(const FixedLayer& cache) {
@@ -206,6 +113,7 @@ void Painter::KeepFixedLayer(FixedLayer& cache) const {
   cache.nearness = buffer_.nearness;
   cache.id = buffer_.id;
   if (cache.has_colours) cache.colours = colours_;
+  cache.shadows.clear();  // drawn when they are asked for
   cache.refs.assign(buffer_.refs.begin(), buffer_.refs.begin() + buffer_.num_refs);
   cache.drawn.clear();
   for (const Drawn& drawn : drawn_) {
@@ -291,7 +199,7 @@ void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, R
     Shade({.scene = &scene_,
            .instance = drawn_[d].instance,
            .level = drawn_[d].level,
-           .shadows = has_shadows_ && blend == nullptr ? &shadows_ : nullptr},
+           .shadows = shadows_.active() && blend == nullptr ? &shadows_ : nullptr},
           fragments_, first, count);
     const auto put = [&](size_t sample, uint32_t colour) {
       if (blend != nullptr) {
@@ -347,8 +255,8 @@ void Painter::DrawTransparent(bool colours, bool ids) {
     size_t end = i + 1;
     while (end < list.size() && list[end]->object == list[i]->object) ++end;
     Rows rows;
-    for (size_t k = i; k < end; ++k) rows = Union(rows, RowsOf(*list[k]));
-    if (rows.first <= rows.last) {
+    for (size_t k = i; k < end; ++k) rows = Union(rows, RowsOf(*list[k], eye_));
+    if (!rows.empty()) {
       const size_t stride = static_cast<size_t>(buffer_.stride);
       const size_t begin = static_cast<size_t>(rows.first) * stride;
       const size_t size = static_cast<size_t>(rows.last - rows.first + 1) * stride;
@@ -356,7 +264,7 @@ void Painter::DrawTransparent(bool colours, bool ids) {
       std::fill_n(&layer_.id[begin], size, kNoTriangle);
       std::swap(layer_.refs, buffer_.refs);
       layer_.num_refs = num_refs;
-      for (size_t k = i; k < end; ++k) DrawOne(*list[k], layer_);
+      for (size_t k = i; k < end; ++k) DrawInstance(*list[k], eye_, layer_, drawn_);
       if (colours && layer_.num_refs > num_refs) {
         Blend blend{.first = blends_.size(), .alpha = list[i]->material.rgba[3]};
         ShadeVisible(layer_, num_refs, rows, &blend);
@@ -389,7 +297,17 @@ void Painter::DrawTransparent(bool colours, bool ids) {
 
 // --- Shadows -----------------------------------------------------------------------------------
 
-void Painter::MakeShadows() {}
+/// Whether there are any. layer: what doesn't move was taken from there; its maps are, too.
+bool Painter::MakeShadows(const mjModel& model, FixedLayer* layer) {
+  ShadowConfig shadow;
+  shadow.size = config_.shadow_size;
+  shadow.clip = static_cast<float>(model.stat.extent) * model.vis.map.shadowclip;
+  shadow.scale = model.vis.map.shadowscale;
+  if (layer == nullptr)
+    for (VisibilityBuffer& map : fixed_shadows_) map.width = 0;  // of another picture
+  shadows_.Draw(scene_, shadow, layer != nullptr ? layer->shadows : fixed_shadows_);
+  return shadows_.active();
+}
 
 // --- Numbers out -------------------------------------------------------------------------------
 

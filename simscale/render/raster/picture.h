@@ -2,23 +2,17 @@
 
 // Internal to render/raster: one picture, from the state to the numbers.
 
-#include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "simscale/render/raster/draw.h"
+#include "simscale/render/raster/eye.h"
 #include "simscale/render/raster/scene.h"
 #include "simscale/render/raster/shade.h"
 #include "simscale/render/raster/shadow.h"
 #include "simscale/render/renderer.h"
 
 namespace simscale::render::raster {
-
-/// An instance that was drawn, with the level of detail that was chosen for it.
-struct Drawn {
-  const Instance* instance = nullptr;
-  const Level* level = nullptr;
-};
 
 /// What doesn't move in front of a camera that doesn't either: seen, lit and kept.
 struct FixedLayer : ViewCache {
@@ -37,6 +31,7 @@ struct FixedLayer : ViewCache {
   std::vector<uint32_t> id, colours;
   std::vector<TriangleRef> refs;
   std::vector<std::pair<uint32_t, const Level*>> drawn;  ///< place in `fixed`
+  std::vector<VisibilityBuffer> shadows;                 ///< maps, one a light
 };
 
 /// Draws pictures of one model. Its buffers grow to what the largest took, then nothing allocates.
@@ -52,25 +47,12 @@ class Painter {
     float alpha = 1;
   };
 
-  /// Rows of samples, both ends included; none by default.
-  struct Rows {
-    int first = 0, last = -1;
-  };
   struct Seen {
     uint32_t sample = 0, instance = 0, triangle = 0;
     int x = 0, y = 0;
   };
 
-  static Rows Union(Rows a, Rows b) {
-    if (a.last < a.first) return b;
-    if (b.last < b.first) return a;
-    return {std::min(a.first, b.first), std::max(a.last, b.last)};
-  }
-  DrawCall Place(const Instance& instance) const;
-  NearnessPlane PlaneOf(const Instance& instance) const;
-  Rows RowsOf(const Instance& instance) const;
   void DrawInstances(const std::vector<Instance>& instances, VisibilityBuffer& buffer);
-  void DrawOne(const Instance& instance, VisibilityBuffer& buffer);
   bool TakeFixedLayer(const FixedLayer& cache);
   void KeepFixedLayer(FixedLayer& cache) const;
   void FillSky();
@@ -80,7 +62,7 @@ class Painter {
   void CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows);
   bool IsFirstOfPixel(const VisibilityBuffer& buffer, int y, size_t sample) const;
   void DrawTransparent(bool colours, bool ids);
-  void MakeShadows();
+  bool MakeShadows(const mjModel& model, FixedLayer* layer);
 
   void WriteRgb(const Frame& frame) const;
   void WriteDepth(const Frame& frame) const;
@@ -91,21 +73,20 @@ class Painter {
     return static_cast<size_t>(y * grid_ + k / grid_) * static_cast<size_t>(buffer_.stride) +
            static_cast<size_t>(x * grid_ + k % grid_);
   }
-  float Depth(float nearness) const { return projection_.orthographic ? -nearness : 1 / nearness; }
+  float Depth(float nearness) const { return eye_.view.orthographic ? -nearness : 1 / nearness; }
 
   std::shared_ptr<const Assets> assets_;
   RenderConfig config_;
   int grid_ = 1;  ///< samples a pixel, along each side
   Deformables deformables_;
   Scene scene_;
-  Projection projection_;
-  float background_ = 0;
+  Eye eye_;
   VisibilityBuffer buffer_, layer_, front_;
   bool has_front_ = false;
   std::vector<Drawn> drawn_;
   std::vector<uint32_t> colours_;  ///< a sample, 0x00bbggrr
   ShadowMaps shadows_;
-  bool has_shadows_ = false;
+  std::vector<VisibilityBuffer> fixed_shadows_;
   Fragments fragments_;
   std::vector<Seen> seen_;
   std::vector<uint32_t> starts_;  ///< fragments of each of drawn_

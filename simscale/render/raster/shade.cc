@@ -108,29 +108,35 @@ HWY_INLINE void AddLight(const Light& light, const Vec3& camera, const Material&
   channel(sum.b, material.rgba[2], light.ambient.z, light.diffuse.z, light.specular.z);
 }
 
-/// 1 where the light of the map reaches, else 0; q relative to the camera.
-HWY_INLINE V Lit(const ShadowMap& map, V3 q) {
+/// 1 where the light of the map reaches, else 0; q relative to the camera, n the surface's normal.
+HWY_INLINE V Lit(const ShadowMap& map, V3 q, V3 n) {
   const F f;
   const I i;
-  const auto row = [&](int r) HWY_ATTR {
+  const auto row = [&](V3 p, int r) HWY_ATTR {
     const float* m = map.rows[r];
-    return hn::MulAdd(q.x, Set(m[0]),
-                      hn::MulAdd(q.y, Set(m[1]), hn::MulAdd(q.z, Set(m[2]), Set(m[3]))));
+    return hn::MulAdd(p.x, Set(m[0]),
+                      hn::MulAdd(p.y, Set(m[1]), hn::MulAdd(p.z, Set(m[2]), Set(m[3]))));
   };
-  const V depth = row(2);
-  const V unit = map.projection.orthographic ? Set(1.0F) : hn::Div(Set(1.0F), depth);
-  const V x = hn::Floor(hn::Mul(row(0), unit)), y = hn::Floor(hn::Mul(row(1), unit));
-  const float last_x = static_cast<float>(map.buffer.width - 1);
-  const float last_y = static_cast<float>(map.buffer.height - 1);
+  // Off the surface by some texels: what the map holds of the surface itself is no shadow.
+  constexpr float kTexels = 2;
+  const bool orthographic = map.eye.view.orthographic;
+  const V reach = orthographic ? Set(1.0F) : hn::Max(row(q, 2), Set(0.0F));
+  const V3 p = Add(q, Scale(n, hn::Mul(reach, Set(kTexels * map.texel))));
+  const V depth = row(p, 2);
+  const V unit = orthographic ? Set(1.0F) : hn::Div(Set(1.0F), depth);
+  const V x = hn::Floor(hn::Mul(row(p, 0), unit)), y = hn::Floor(hn::Mul(row(p, 1), unit));
+  const float last_x = static_cast<float>(map.eye.width - 1);
+  const float last_y = static_cast<float>(map.eye.height - 1);
   // Outside the map everything is lit.
   const auto inside = hn::And(hn::And(hn::Ge(x, Set(0.0F)), hn::Le(x, Set(last_x))),
                               hn::And(hn::And(hn::Ge(y, Set(0.0F)), hn::Le(y, Set(last_y))),
-                                      hn::Gt(depth, Set(map.projection.near))));
+                                      hn::Gt(depth, Set(map.eye.view.near))));
   const auto column = hn::ConvertTo(i, hn::IfThenElseZero(inside, x));
   const auto line = hn::ConvertTo(i, hn::IfThenElseZero(inside, y));
-  const auto at = hn::Add(hn::Mul(line, hn::Set(i, map.buffer.stride)), column);
-  const V stored = hn::GatherIndex(f, map.buffer.nearness.data(), at);
-  const V nearness = map.projection.orthographic ? hn::Neg(depth) : unit;
+  const auto at = hn::Add(hn::Mul(line, hn::Set(i, map.moving.stride)), column);
+  const V stored = hn::Max(hn::GatherIndex(f, map.moving.nearness.data(), at),
+                           hn::GatherIndex(f, map.fixed->nearness.data(), at));
+  const V nearness = orthographic ? hn::Neg(depth) : unit;
   return hn::IfThenElse(hn::And(inside, hn::Gt(stored, nearness)), Set(0.0F), Set(1.0F));
 }
 
@@ -198,8 +204,8 @@ void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& frag
                       Set(glow * material.rgba[2])};
     for (size_t l = 0; l < scene.lights.size(); ++l) {
       V lit = Set(1.0F);
-      if (job.shadows != nullptr && job.shadows->lights[l].active)
-        lit = Lit(job.shadows->lights[l], q);
+      if (job.shadows != nullptr && job.shadows->light(l).active)
+        lit = Lit(job.shadows->light(l), q, n);
       AddLight(scene.lights[l], view.position, material, q, to_eye, n, lit, sum);
     }
     const auto store = [&](V value, std::vector<float>& out) HWY_ATTR {
