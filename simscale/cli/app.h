@@ -40,6 +40,8 @@ class Command {
   const std::string& config_file() const { return config_file_; }
   /// A flag with one value, named `type` in the help, for the field `path`.
   void FieldFlag(const std::string& flag, const std::string& path, const std::string& type);
+  /// Likewise for a list of texts: A,B.
+  void FieldListFlag(const std::string& flag, const std::string& path, const std::string& type);
   /// A flag without a value that sets a bool field to true.
   void FieldSwitch(const std::string& flag, const std::string& path);
 

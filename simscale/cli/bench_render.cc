@@ -13,8 +13,7 @@ struct BenchRenderConfig {
 
   void Describe(config::Fields& f) {
     f.Field("env_name", env_name, {.help = "task name or path to a task file"});
-    f.Field("task", task,
-            {.help = "overrides of the task file; task.scene.meshes=full adds one"});
+    f.Field("task", task, {.help = "overrides of the task file; task.scene.meshes=full adds one"});
     bench.Describe(f);
   }
 };

@@ -76,6 +76,15 @@ void Command::FieldFlag(const std::string& flag, const std::string& path, const 
   if (doc.range.starts_with("one of ")) Values(flag, Split(doc.range.substr(7), ','));
 }
 
+void Command::FieldListFlag(const std::string& flag, const std::string& path,
+                            const std::string& type) {
+  FieldOption& field = AddField(path);
+  field.option = app_->add_option(flag, field.list, HelpOf(Doc(path), false))
+                     ->type_name(type)
+                     ->delimiter(',')
+                     ->allow_extra_args(false);
+}
+
 void Command::FieldSwitch(const std::string& flag, const std::string& path) {
   FieldOption& field = AddField(path);
   field.is_switch = true;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "simscale/cli/agents.h"
@@ -46,12 +47,22 @@ std::string ResultAsText(const datagen::GenerateResult& result) {
              "\ncontent ", result.content_hash, "\n");
 }
 
+/// The task with the cameras that were asked for, as its file or the overrides describe them.
+env::TaskConfig LoadWithCameras(const datagen::DatagenConfig& config) {
+  env::TaskConfig task = tasks::LoadTaskConfig(config.env_name, config.task);
+  for (const std::string& name : config.cameras) {
+    const auto same = [&](const auto& entry) { return entry.first == name; };
+    if (std::ranges::none_of(task.cameras, same)) task.cameras.push_back({name, {}});
+  }
+  return task;
+}
+
 int Run(const Command& command, const std::string& json) {
   auto config = command.ReadConfig(datagen::DatagenConfig{});
   const PolicyChoice choice = ParsePolicy(config.policy);
   if (choice.is_checkpoint()) NeedTorch();
   const Output output(json);
-  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(config.env_name, config.task));
+  const auto task = tasks::MakeTask(LoadWithCameras(config));
   // Demonstrations are noisy by default, as suits the task; what was asked for goes above that.
   datagen::DatagenConfig defaults;
   defaults.expert = tasks::DefaultDatagenNoise(task->config().expert);
@@ -89,7 +100,7 @@ void AddDatagen(Cli& cli) {
   command.FieldSwitch("--resume", "resume");
   command.FieldSwitch("--overwrite", "overwrite");
   AddTaskFlags(command);
-  command.Lacks("--cameras", "datasets hold states only, no pictures yet.");
+  command.FieldListFlag("--cameras", "cameras", "A,B");
   auto json = std::make_shared<std::string>();
   AddJsonFlag(command, *json);
   command.Run([&command, json] { return Run(command, *json); });

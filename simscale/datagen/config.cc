@@ -7,6 +7,9 @@ namespace simscale::datagen {
 void DatagenConfig::Describe(config::Fields& f) {
   f.Field("env_name", env_name, {.help = "task name or path to a task file"});
   f.Field("task", task, {.help = "overrides of the task file, such as scene.timestep=0.002"});
+  f.Field("cameras", cameras,
+          {.help = "cameras of the scene whose pictures are observed and recorded, beside those of "
+                   "the task; task.cameras.NAME.width=128 and so on say how"});
   f.Field("n_episodes", n_episodes, {.help = "successful episodes to keep", .min = 1, .max = 1e7});
   f.Field("output", output, {.help = "the HDF5 file to write"});
   f.Field("policy", policy, {.help = "scripted, random, zero or a checkpoint"});

@@ -12,7 +12,8 @@ namespace simscale::datagen {
 /// What `simscale datagen` is asked for.
 struct DatagenConfig {
   std::string env_name = "pick_place";
-  std::vector<std::string> task;  ///< overrides of the task file, "scene.timestep=0.002"
+  std::vector<std::string> task;     ///< overrides of the task file, "scene.timestep=0.002"
+  std::vector<std::string> cameras;  ///< of the scene, whose pictures are recorded too
   int n_episodes = 200;
   std::string output;
   std::string policy = "scripted";

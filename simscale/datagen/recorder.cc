@@ -16,6 +16,31 @@ data::Array MakeArray(const std::string& name, data::DType dtype, const std::vec
   return array;
 }
 
+data::DType DTypeOf(env::Element element) {
+  switch (element) {
+    case env::Element::kUint8:
+      return data::DType::kUint8;
+    case env::Element::kInt32:
+      return data::DType::kInt32;
+    default:
+      return data::DType::kFloat32;
+  }
+}
+
+/// One row of a key.
+std::span<const std::byte> RowBytes(const env::ObservationView::Key& key, size_t row) {
+  const auto size = static_cast<size_t>(key.spec->size());
+  const auto bytes = [&](auto all) { return std::as_bytes(all.subspan(row * size, size)); };
+  switch (key.spec->element) {
+    case env::Element::kUint8:
+      return bytes(key.image);
+    case env::Element::kInt32:
+      return bytes(key.ids);
+    default:
+      return bytes(key.state);
+  }
+}
+
 std::string OutcomeText(const env::EpisodeOutcome& outcome) {
   if (outcome.success) return "success";
   if (outcome.non_finite) return "non_finite";
@@ -58,9 +83,8 @@ void Recorder::BeforeStep(const env::BatchedEnv& env, const env::Agent& agent,
     Row& record = rows_[row];
     ++record.length;
     for (size_t k = 0; k < keys.size(); ++k) {
-      const size_t size = static_cast<size_t>(specs_[k].size());
-      const auto values = keys[k].state.subspan(row * size, size);
-      record.observations[k].insert(record.observations[k].end(), values.begin(), values.end());
+      const std::span<const std::byte> bytes = RowBytes(keys[k], row);
+      record.observations[k].insert(record.observations[k].end(), bytes.begin(), bytes.end());
     }
     // What the environment takes: most controllers clip to [-1, 1].
     const auto append = [&](std::span<const float> from, std::vector<float>& to) {
@@ -100,8 +124,8 @@ data::Episode Recorder::Finish(const env::BatchedEnv& env, const env::EpisodeOut
   for (size_t k = 0; k < specs_.size(); ++k) {
     std::vector<int64_t> shape = {length};
     shape.insert(shape.end(), specs_[k].shape.begin(), specs_[k].shape.end());
-    episode.arrays.push_back(MakeArray("observations/" + specs_[k].name, DType::kFloat32,
-                                       record.observations[k], shape));
+    episode.arrays.push_back({"observations/" + specs_[k].name, DTypeOf(specs_[k].element),
+                              std::move(shape), std::move(record.observations[k])});
   }
   episode.arrays.push_back(
       MakeArray("actions", DType::kFloat32, record.actions, {length, actions}));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <vector>
 
@@ -24,7 +25,7 @@ class Recorder {
  private:
   struct Row {
     int64_t length = 0;
-    std::vector<std::vector<float>> observations;  ///< [key][T * size]
+    std::vector<std::vector<std::byte>> observations;  ///< [key], T rows of it
     std::vector<float> actions, intended, rewards;
     std::vector<double> states, randomization;
   };
