@@ -13,6 +13,7 @@ namespace simscale::policy {
 /// What a policy sees of B rows. Letters as in spec.h.
 struct Observation {
   torch::Tensor state;  ///< [B, T, S] float32, raw units; keys concatenated in the spec's order
+  std::vector<torch::Tensor> images;  ///< [B, H, W, 3] uint8 of the present step, a key each
 };
 
 /// One batch of training windows.

@@ -33,6 +33,8 @@ PolicyRunner::PolicyRunner(std::shared_ptr<Policy> policy, torch::Device device,
   state_dim_ = spec.state_dim();
   action_dim_ = spec.action_dim;
   staging_ = torch::zeros({block_, spec.n_obs_steps, state_dim_});
+  for (const ImageKey& key : spec.images)
+    image_staging_.push_back(torch::zeros({block_, key.height, key.width, 3}, torch::kUInt8));
 }
 
 void PolicyRunner::Reset(int row, const env::EpisodeKey& /*key*/) {
@@ -44,19 +46,32 @@ void PolicyRunner::Reset(int row, const env::EpisodeKey& /*key*/) {
 void PolicyRunner::Bind(const env::ObservationView& observations) {
   const PolicySpec& spec = policy_->spec();
   key_of_.clear();
-  for (const ObservationKey& key : spec.observations) {
+  image_of_.clear();
+  const auto place = [&](const std::string& name) {
     size_t i = 0;
-    while (i < observations.keys.size() && observations.keys[i].spec->name != key.name) ++i;
-    if (i == observations.keys.size()) {
-      std::vector<std::string> known;
-      for (const auto& other : observations.keys) known.push_back(other.spec->name);
-      OtherTask(spec, Cat("reads the observation '", key.name,
-                          "', which this environment lacks (it has ", Join(known, ", "), ")"));
-    }
+    while (i < observations.keys.size() && observations.keys[i].spec->name != name) ++i;
+    if (i < observations.keys.size()) return i;
+    std::vector<std::string> known;
+    for (const auto& other : observations.keys) known.push_back(other.spec->name);
+    OtherTask(spec, Cat("reads the observation '", name, "', which this environment lacks (it has ",
+                        Join(known, ", "), ")"));
+  };
+  for (const ImageKey& key : spec.images) {
+    const size_t i = place(key.name);
+    const env::ObservationSpec& have = *observations.keys[i].spec;
+    if (have.element != env::Element::kUint8 ||
+        have.shape != std::vector<int>{key.height, key.width, 3})
+      OtherTask(spec, Cat("reads pictures '", key.name, "' of ", key.width, "x", key.height,
+                          "; this environment's are others"));
+    image_of_.push_back(i);
+  }
+  for (const ObservationKey& key : spec.observations) {
+    const size_t i = place(key.name);
     const env::ObservationSpec& have = *observations.keys[i].spec;
     if (have.element != env::Element::kFloat32 || RowSize(have) != key.size)
       OtherTask(spec, Cat("reads the observation '", key.name, "' with ", key.size,
-                          " numbers; this environment's ", have.element != env::Element::kFloat32 ? "is a picture of " : "has ",
+                          " numbers; this environment's ",
+                          have.element != env::Element::kFloat32 ? "is a picture of " : "has ",
                           RowSize(have)));
     key_of_.push_back(i);
   }
@@ -84,6 +99,17 @@ void PolicyRunner::Observe(const env::ObservationView& observations, int r) {
   }
 }
 
+void PolicyRunner::ObserveImages(const env::ObservationView& observations, int r) {
+  Row& row = rows_[static_cast<size_t>(r)];
+  row.images.resize(image_of_.size());
+  for (size_t k = 0; k < image_of_.size(); ++k) {
+    const auto size = static_cast<size_t>(policy_->spec().images[k].size());
+    const auto picture =
+        observations.keys[image_of_[k]].image.subspan(static_cast<size_t>(r) * size, size);
+    row.images[k].assign(picture.begin(), picture.end());
+  }
+}
+
 void PolicyRunner::RunBlocks() {
   const PolicySpec& spec = policy_->spec();
   const auto in = static_cast<size_t>(spec.n_obs_steps * state_dim_);
@@ -97,8 +123,18 @@ void PolicyRunner::RunBlocks() {
     for (size_t i = 0; i < count; ++i)
       std::copy_n(rows_[static_cast<size_t>(waiting_[first + i])].history.data(), in, to + i * in);
     std::fill(to + count * in, to + static_cast<size_t>(block_) * in, 0.0F);
-    const torch::Tensor input = device_.is_cpu() ? staging_ : staging_.to(device_);
-    const torch::Tensor chunk = policy_->Act({.state = input}).to(torch::kCPU).contiguous();
+    Observation input{.state = device_.is_cpu() ? staging_ : staging_.to(device_)};
+    for (size_t k = 0; k < image_staging_.size(); ++k) {
+      const auto size = static_cast<size_t>(spec.images[k].size());
+      uint8_t* pictures = image_staging_[k].data_ptr<uint8_t>();
+      for (size_t i = 0; i < count; ++i) {
+        const Row& row = rows_[static_cast<size_t>(waiting_[first + i])];
+        std::copy_n(row.images[k].data(), size, pictures + i * size);
+      }
+      std::fill(pictures + count * size, pictures + static_cast<size_t>(block_) * size, 0);
+      input.images.push_back(image_staging_[k].to(device_));
+    }
+    const torch::Tensor chunk = policy_->Act(input).to(torch::kCPU).contiguous();
     const float* from = chunk.data_ptr<float>();
     for (size_t i = 0; i < count; ++i) {
       Row& row = rows_[static_cast<size_t>(waiting_[first + i])];
@@ -124,7 +160,9 @@ void PolicyRunner::Act(const env::ObservationView& observations, std::span<const
   for (size_t r = 0; r < n; ++r) {
     if (!active[r]) continue;
     Observe(observations, static_cast<int>(r));
-    if (rows_[r].next >= n_action_steps_) waiting_.push_back(static_cast<int>(r));
+    if (rows_[r].next < n_action_steps_) continue;
+    ObserveImages(observations, static_cast<int>(r));
+    waiting_.push_back(static_cast<int>(r));
   }
   if (!waiting_.empty()) RunBlocks();
   for (size_t r = 0; r < n; ++r) {

@@ -38,22 +38,25 @@ class PolicyRunner : public env::Agent {
 
  private:
   struct Row {
-    bool fresh = true;           ///< no observation of the episode seen yet
-    int next = 0;                ///< next action of the chunk
-    std::vector<float> history;  ///< [T, S], the present observation last
-    std::vector<float> chunk;    ///< [n_action_steps, A]
+    bool fresh = true;                         ///< no observation of the episode seen yet
+    int next = 0;                              ///< next action of the chunk
+    std::vector<float> history;                ///< [T, S], the present observation last
+    std::vector<float> chunk;                  ///< [n_action_steps, A]
+    std::vector<std::vector<uint8_t>> images;  ///< of the present step; for rows that wait
   };
   void Bind(const env::ObservationView& observations);
   void Observe(const env::ObservationView& observations, int row);
+  void ObserveImages(const env::ObservationView& observations, int row);
   void RunBlocks();
 
   std::shared_ptr<Policy> policy_;
   torch::Device device_;
   int n_action_steps_, block_, state_dim_, action_dim_;
   std::vector<Row> rows_;
-  std::vector<int> waiting_;    ///< rows that need a new chunk
-  std::vector<size_t> key_of_;  ///< place of each key of the spec in the view
-  torch::Tensor staging_;       ///< [block, T, S] on the CPU, reused
+  std::vector<int> waiting_;                  ///< rows that need a new chunk
+  std::vector<size_t> key_of_, image_of_;     ///< places of the spec's keys in the view
+  torch::Tensor staging_;                     ///< [block, T, S] on the CPU, reused
+  std::vector<torch::Tensor> image_staging_;  ///< [block, H, W, 3] each
   int64_t num_calls_ = 0;
 };
 

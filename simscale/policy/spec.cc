@@ -9,6 +9,7 @@ namespace {
 // Sane limits: they catch damaged or absurd settings before they turn into gigabytes.
 constexpr int kMaxSteps = 1024;
 constexpr int kMaxDim = 1 << 20;
+constexpr int kMaxSide = 4096;
 
 void CheckRange(const char* what, int value, int max) {
   if (value < 1 || value > max)
@@ -17,8 +18,12 @@ void CheckRange(const char* what, int value, int max) {
 }  // namespace
 
 void ValidateSpec(const PolicySpec& spec) {
-  if (spec.observations.empty())
-    ThrowUser("policy: needs at least one state observation, got none");
+  if (spec.observations.empty() && spec.images.empty())
+    ThrowUser("policy: needs at least one observation, got none");
+  for (const ImageKey& key : spec.images) {
+    CheckRange(("the height of picture '" + key.name + "'").c_str(), key.height, kMaxSide);
+    CheckRange(("the width of picture '" + key.name + "'").c_str(), key.width, kMaxSide);
+  }
   for (const ObservationKey& key : spec.observations)
     CheckRange(("the size of observation '" + key.name + "'").c_str(), key.size, kMaxDim);
   CheckRange("action_dim", spec.action_dim, kMaxDim);
@@ -41,6 +46,8 @@ std::string SpecToJson(const PolicySpec& spec) {
                                  {"n_obs_steps", spec.n_obs_steps},
                                  {"horizon", spec.horizon},
                                  {"n_action_steps", spec.n_action_steps}};
+  for (const ImageKey& key : spec.images)
+    json["images"].push_back({{"name", key.name}, {"height", key.height}, {"width", key.width}});
   return json.dump();
 }
 
@@ -52,6 +59,9 @@ PolicySpec SpecFromJson(const std::string& text, const std::string& where) {
     spec.env_name = json.at("env_name").get<std::string>();
     for (const auto& item : json.at("observations"))
       spec.observations.push_back({item.at("name").get<std::string>(), item.at("size").get<int>()});
+    for (const auto& item : json.value("images", nlohmann::json::array()))
+      spec.images.push_back({item.at("name").get<std::string>(), item.at("height").get<int>(),
+                             item.at("width").get<int>()});
     spec.action_dim = json.at("action_dim").get<int>();
     spec.n_obs_steps = json.at("n_obs_steps").get<int>();
     spec.horizon = json.at("horizon").get<int>();

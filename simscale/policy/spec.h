@@ -12,6 +12,14 @@ struct ObservationKey {
   bool operator==(const ObservationKey&) const = default;
 };
 
+/// A camera's picture that a policy reads: uint8 [height, width, 3], of the present step alone.
+struct ImageKey {
+  std::string name;
+  int height = 0, width = 0;
+  int size() const { return height * width * 3; }
+  bool operator==(const ImageKey&) const = default;
+};
+
 /// What a policy reads and gives: its contract with the environment, kept in every checkpoint.
 ///
 /// Shapes used all over this layer: B = batch, T = n_obs_steps, S = state_dim(), H = horizon,
@@ -20,6 +28,7 @@ struct PolicySpec {
   std::string policy;                        ///< registry name: "bc"
   std::string env_name;                      ///< task it was trained on: "pick_place"
   std::vector<ObservationKey> observations;  ///< in the order in which they are concatenated
+  std::vector<ImageKey> images;
   int action_dim = 0;
   int n_obs_steps = 1;     ///< observations of the history that it sees, the present one last
   int horizon = 1;         ///< actions it predicts; the first belongs to the present observation
@@ -34,7 +43,7 @@ struct PolicySpec {
 };
 
 /// Throws UserError that echoes the values unless 1 <= n_action_steps <= horizon, n_obs_steps >= 1,
-/// all are within sane limits, and there is at least one observation.
+/// all are within sane limits, and there is at least one observation or picture.
 void ValidateSpec(const PolicySpec& spec);
 
 /// The spec as JSON text, and back. `where` begins the message of the UserError for bad text.

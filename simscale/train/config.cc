@@ -68,6 +68,8 @@ void TrainConfig::Describe(config::Fields& f) {
   f.Field(
       "observations", observations,
       {.help = "observations that the policy reads; empty: all state observations of the dataset"});
+  f.Field("images", images,
+          {.help = "cameras' pictures that the policy sees, such as front_rgb; empty: none"});
   f.Struct("train", train, "optimiser and loop");
   f.Struct("policy", policy, "the policy");
 }

@@ -43,7 +43,7 @@ struct TrainConfig {
   std::string device = "auto";
   uint64_t seed = 0;
   int num_threads = 1;
-  std::vector<std::string> observations;
+  std::vector<std::string> observations, images;
   LoopConfig train;
   policy::PolicyConfig policy;
 

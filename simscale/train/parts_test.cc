@@ -9,11 +9,11 @@
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
+#include "simscale/train/memory_dataset.h"
 #include "simscale/train/metrics.h"
 #include "simscale/train/optimizer.h"
 #include "simscale/train/sampler.h"
 #include "simscale/train/schedule.h"
-#include "simscale/train/state_dataset.h"
 #include "simscale/train/tensorboard.h"
 #include "simscale/train/test_toy.h"
 
@@ -174,7 +174,7 @@ TEST(Dataset, WindowsRepeatTheFirstObservationAndMaskPastTheEnd) {
   const fs::path path = fs::path(::testing::TempDir()) / TempBeside("d/toy.hdf5").filename();
   testing::WriteToyDataset(path, 5);
   const data::DatasetReader reader(path);
-  const StateDataset dataset = LoadStateDataset(reader, {"pos", "goal"});
+  const MemoryDataset dataset = LoadDataset(reader, {"pos", "goal"}, {});
   ASSERT_EQ(dataset.num_episodes(), 5);
   EXPECT_EQ(dataset.num_steps(), reader.num_steps());
   EXPECT_EQ(dataset.observations, (std::vector<policy::ObservationKey>{{"pos", 2}, {"goal", 2}}));
@@ -223,7 +223,7 @@ TEST(Dataset, RefusesNumbersThatAreNotUsable) {
       return episode;
     });
     try {
-      LoadStateDataset(data::DatasetReader(path), {});
+      LoadDataset(data::DatasetReader(path), {}, {});
       ADD_FAILURE() << c.array;
     } catch (const UserError& error) {
       EXPECT_THAT(error.what(), HasSubstr(c.message));

@@ -94,7 +94,7 @@ void Trainer::LoadDataset() {
     ThrowUser(config_.dataset, ": was made in '", env_name_, "', but the training is for '",
               config_.env_name, "'. Give a dataset of that task, or --env-name ", env_name_);
   config_.env_name = env_name_;
-  dataset_ = LoadStateDataset(reader, config_.observations);
+  dataset_ = train::LoadDataset(reader, config_.observations, config_.images);
   dataset_hash_ = data::ContentHash(config_.dataset);
   model_hash_ = reader.meta().model_hash;
   task_config_ = reader.meta().task_config;
@@ -116,6 +116,7 @@ void Trainer::LoadDataset() {
 void Trainer::BuildModel() {
   policy::PolicySpec spec{.env_name = env_name_,
                           .observations = dataset_.observations,
+                          .images = dataset_.image_keys,
                           .action_dim = dataset_.action_dim};
   policy::FillSpec(config_.policy, &spec);
   SeedTorch(config_.seed, kWeights);

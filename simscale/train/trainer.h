@@ -9,12 +9,12 @@
 #include "simscale/common/stopwatch.h"
 #include "simscale/policy/checkpoint.h"
 #include "simscale/policy/policy.h"
+#include "simscale/train/memory_dataset.h"
 #include "simscale/train/metrics.h"
 #include "simscale/train/optimizer.h"
 #include "simscale/train/run.h"
 #include "simscale/train/run_dir.h"
 #include "simscale/train/sampler.h"
-#include "simscale/train/state_dataset.h"
 
 namespace simscale::train {
 
@@ -62,7 +62,7 @@ class Trainer {
   std::unique_ptr<FolderLock> lock_;  ///< of the run folder
   torch::Device device_;
   std::string dataset_hash_, model_hash_, task_config_, mujoco_version_, env_name_;
-  StateDataset dataset_;
+  MemoryDataset dataset_;
   std::vector<int64_t> train_steps_, validation_steps_;
   std::unique_ptr<ShuffledSampler> sampler_;
   std::shared_ptr<policy::Policy> policy_, averaged_;

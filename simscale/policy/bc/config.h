@@ -5,6 +5,7 @@
 
 #include "simscale/common/error.h"
 #include "simscale/config/fields.h"
+#include "simscale/policy/nets/image_encoder_config.h"
 
 namespace simscale::policy {
 
@@ -23,6 +24,7 @@ struct BcConfig {
   double obs_clip = 10.0;
   double std_floor = 1e-2;
   double displacement_scale = 0.01;
+  ImageEncoderConfig image;
 
   void Describe(config::Fields& f) {
     f.Field("hidden", hidden, {.help = "sizes of the hidden layers", .min = 1, .max = 16384});
@@ -58,6 +60,7 @@ struct BcConfig {
              .unit = "m",
              .min = 0,
              .max = 10});
+    f.Struct("image", image, "how each picture becomes features");
   }
   void Validate() const {
     if (n_action_steps > horizon)

@@ -10,12 +10,14 @@
 
 namespace simscale::train {
 
-/// All state observations and labels of a dataset as contiguous tensors, M steps in the order of
-/// the file. A window is named by its present step, 0 .. M-1.
-struct StateDataset {
+/// The observations and labels of a dataset as contiguous tensors in memory, M steps in the order
+/// of the file. A window is named by its present step, 0 .. M-1.
+struct MemoryDataset {
   std::vector<policy::ObservationKey> observations;
+  std::vector<policy::ImageKey> image_keys;
   int action_dim = 0;
-  torch::Tensor state;   ///< [M, S] float32
+  torch::Tensor state;                ///< [M, S] float32
+  std::vector<torch::Tensor> images;  ///< [M, H, W, 3] uint8, a key each
   torch::Tensor action;  ///< [M, A] float32: "expert_actions" if the file has them, else "actions"
   torch::Tensor first;   ///< [M] int64: the first step of the window's episode
   torch::Tensor last;    ///< [M] int64: the last one
@@ -34,10 +36,11 @@ struct StateDataset {
   policy::StateStatistics Statistics(const std::vector<int64_t>& steps) const;
 };
 
-/// Loads the named state observations (all float32 vectors of the file if none are named). Throws
-/// UserError, one line, for what does not fit: unknown or image observations, no actions, numbers
-/// that are not finite, actions outside of [-1, 1], no steps.
-StateDataset LoadStateDataset(const data::DatasetReader& reader,
-                              const std::vector<std::string>& names);
+/// Loads the named state observations (all float32 vectors of the file if none are named) and
+/// pictures. Throws UserError, one line, for what does not fit: unknown observations or of another
+/// kind, no actions, numbers that are not finite, actions outside of [-1, 1], no steps, pictures
+/// that take more than half of the machine's memory.
+MemoryDataset LoadDataset(const data::DatasetReader& reader, const std::vector<std::string>& names,
+                          const std::vector<std::string>& images);
 
 }  // namespace simscale::train

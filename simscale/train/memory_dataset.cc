@@ -1,4 +1,6 @@
-#include "simscale/train/state_dataset.h"
+#include "simscale/train/memory_dataset.h"
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -49,6 +51,36 @@ std::vector<policy::ObservationKey> ChooseObservations(const data::DatasetReader
   return keys;
 }
 
+std::vector<policy::ImageKey> ChooseImages(const data::DatasetReader& reader,
+                                           const std::vector<std::string>& names) {
+  const std::string file = reader.path().string();
+  const auto is_image = [](const data::ArrayInfo& array) {
+    return array.dtype == data::DType::kUint8 && array.shape.size() == 3 && array.shape[2] == 3;
+  };
+  std::vector<std::string> known;
+  for (const data::ArrayInfo& array : reader.arrays())
+    if (array.name.starts_with(kObservations) && is_image(array))
+      known.push_back(array.name.substr(std::strlen(kObservations)));
+  std::vector<policy::ImageKey> keys;
+  int64_t bytes = 0;
+  for (const std::string& name : names) {
+    const data::ArrayInfo* array = FindArray(reader, kObservations + name);
+    if (array == nullptr || !is_image(*array)) {
+      if (known.empty())
+        ThrowUser(file, ": has no pictures (uint8 [H, W, 3]); `simscale datagen --cameras front` ",
+                  "records some");
+      ThrowUser(file, ": ", UnknownName("picture", name, known));
+    }
+    keys.push_back({name, static_cast<int>(array->shape[0]), static_cast<int>(array->shape[1])});
+    bytes += reader.num_steps() * keys.back().size();
+  }
+  const int64_t memory = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+  if (bytes > memory / 2)
+    ThrowUser(file, ": its pictures take ", bytes >> 20, " MiB, and are held in memory, of which ",
+              "there are ", memory >> 20, " MiB. Take fewer cameras, smaller pictures or episodes");
+  return keys;
+}
+
 /// Copies [T, D] into columns [column, column + D) of a row-major [T, width] block.
 void CopyColumns(const data::Array& array, int64_t width, int64_t column, float* to,
                  const std::string& where) {
@@ -66,11 +98,12 @@ void CopyColumns(const data::Array& array, int64_t width, int64_t column, float*
 
 }  // namespace
 
-StateDataset LoadStateDataset(const data::DatasetReader& reader,
-                              const std::vector<std::string>& names) {
+MemoryDataset LoadDataset(const data::DatasetReader& reader, const std::vector<std::string>& names,
+                          const std::vector<std::string>& images) {
   const std::string file = reader.path().string();
-  StateDataset dataset;
+  MemoryDataset dataset;
   dataset.observations = ChooseObservations(reader, names);
+  dataset.image_keys = ChooseImages(reader, images);
   const std::string label = FindArray(reader, "expert_actions") ? "expert_actions" : "actions";
   const data::ArrayInfo* actions = FindArray(reader, label);
   if (!actions || !IsState(*actions))
@@ -83,6 +116,11 @@ StateDataset LoadStateDataset(const data::DatasetReader& reader,
   for (const auto& key : dataset.observations) {
     wanted.push_back(kObservations + key.name);
     width += key.size;
+  }
+  for (const auto& key : dataset.image_keys) {
+    wanted.push_back(kObservations + key.name);
+    dataset.images.push_back(
+        torch::empty({reader.num_steps(), key.height, key.width, 3}, torch::kUInt8));
   }
   const int64_t steps = reader.num_steps();
   dataset.state = torch::empty({steps, width});
@@ -103,6 +141,11 @@ StateDataset LoadStateDataset(const data::DatasetReader& reader,
                   dataset.state.data_ptr<float>() + begin * width, where);
       column += key.size;
     }
+    for (size_t k = 0; k < dataset.images.size(); ++k) {
+      const data::Array& array = *episode.Find(kObservations + dataset.image_keys[k].name);
+      std::copy_n(array.as<uint8_t>(), array.size(),
+                  dataset.images[k].data_ptr<uint8_t>() + begin * dataset.image_keys[k].size());
+    }
     float* action = dataset.action.data_ptr<float>() + begin * dataset.action_dim;
     CopyColumns(*episode.Find(label), dataset.action_dim, 0, action, where);
     for (int64_t k = 0; k < length * dataset.action_dim; ++k)
@@ -118,8 +161,8 @@ StateDataset LoadStateDataset(const data::DatasetReader& reader,
   return dataset;
 }
 
-std::vector<int64_t> StateDataset::StepsOf(const std::vector<int64_t>& episodes,
-                                           bool others) const {
+std::vector<int64_t> MemoryDataset::StepsOf(const std::vector<int64_t>& episodes,
+                                            bool others) const {
   std::vector<int64_t> steps;
   for (int64_t e = 0; e < num_episodes(); ++e) {
     const bool listed = std::binary_search(episodes.begin(), episodes.end(), e);
@@ -131,11 +174,13 @@ std::vector<int64_t> StateDataset::StepsOf(const std::vector<int64_t>& episodes,
   return steps;
 }
 
-void StateDataset::To(torch::Device device) {
+void MemoryDataset::To(torch::Device device) {
   for (torch::Tensor* tensor : {&state, &action, &first, &last}) *tensor = tensor->to(device);
+  for (torch::Tensor& picture : images) picture = picture.to(device);
 }
 
-policy::Batch StateDataset::Gather(const torch::Tensor& index, int n_obs_steps, int horizon) const {
+policy::Batch MemoryDataset::Gather(const torch::Tensor& index, int n_obs_steps,
+                                    int horizon) const {
   const int64_t batch = index.size(0);
   const auto options = index.options();
   const torch::Tensor present = index.unsqueeze(1);
@@ -144,6 +189,8 @@ policy::Batch StateDataset::Gather(const torch::Tensor& index, int n_obs_steps, 
                                             first.index_select(0, index).unsqueeze(1));
   result.observation.state =
       state.index_select(0, past.view(-1)).view({batch, n_obs_steps, state.size(1)});
+  for (const torch::Tensor& picture : images)
+    result.observation.images.push_back(picture.index_select(0, index));
   const torch::Tensor end = last.index_select(0, index).unsqueeze(1);
   const torch::Tensor future = present + torch::arange(0, horizon, options);
   result.action = action.index_select(0, torch::minimum(future, end).view(-1))
@@ -152,7 +199,7 @@ policy::Batch StateDataset::Gather(const torch::Tensor& index, int n_obs_steps, 
   return result;
 }
 
-policy::StateStatistics StateDataset::Statistics(const std::vector<int64_t>& steps) const {
+policy::StateStatistics MemoryDataset::Statistics(const std::vector<int64_t>& steps) const {
   const torch::Tensor rows = state.to(torch::kCPU)
                                  .index_select(0, torch::tensor(steps, torch::kInt64))
                                  .to(torch::kFloat64);
