@@ -17,6 +17,7 @@ void AddCommands(Cli& cli);
 void AddDatagen(Cli& cli);
 void AddTrain(Cli& cli);
 void AddEval(Cli& cli);
+void AddRender(Cli& cli);
 void AddData(Cli& cli);
 void AddListEnvs(Cli& cli);
 void AddListModels(Cli& cli);

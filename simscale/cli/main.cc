@@ -6,6 +6,7 @@ void AddCommands(Cli& cli) {
   AddDatagen(cli);
   AddTrain(cli);
   AddEval(cli);
+  AddRender(cli);
   AddData(cli);
   AddListEnvs(cli);
   AddListModels(cli);

@@ -8,7 +8,6 @@
 #include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
 #include "simscale/common/progress.h"
-#include "simscale/render/overlay.h"
 #include "simscale/render/video.h"
 
 namespace simscale::eval {
@@ -33,7 +32,10 @@ void FilmConfig::Describe(config::Fields& f) {
 }
 
 Film::Film(std::shared_ptr<const env::Task> task, FilmConfig config, std::string title)
-    : task_(std::move(task)), config_(std::move(config)), title_(std::move(title)) {
+    : Tape(config.episodes),
+      task_(std::move(task)),
+      config_(std::move(config)),
+      title_(std::move(title)) {
   camera_ = render::Camera::Choose(task_->model().get(), config_.camera);
   MakeDirs(config_.dir);
   // The episode's time is the control rate's, and players want a whole number of frames a second at
@@ -44,69 +46,32 @@ Film::Film(std::shared_ptr<const env::Task> task, FilmConfig config, std::string
       {config_.picture.width, config_.picture.height, task_->config().control_rate});
 }
 
-Film::~Film() = default;
-
-void Film::OnReset(const env::BatchedEnv& env, int row, const env::EpisodeKey& key) {
-  filming_.erase(row);
-  if (key.index >= static_cast<uint64_t>(config_.episodes)) return;
-  filming_[row] = key.index;
-  takes_[key.index] = {};
-  Note(env, row, 0);
-}
-
-void Film::AfterStep(const env::BatchedEnv& env) {
-  for (const auto& [row, index] : filming_) {
-    Note(env, row, env.result().reward[static_cast<size_t>(row)]);
-  }
-}
-
-void Film::OnEpisodeEnd(const env::BatchedEnv&, const env::EpisodeOutcome& outcome) {
-  if (filming_.erase(outcome.row) == 0) return;
-  Take& take = takes_.at(outcome.key.index);
-  take.finished = true;
-  take.success = outcome.success;
-}
-
-void Film::Note(const env::BatchedEnv& env, int row, double reward) {
-  std::vector<double> state(static_cast<size_t>(env.state_dim()));
-  env.GetState(row, state);
-  Take& take = takes_.at(filming_.at(row));
-  const double before = take.frames.empty() ? 0 : take.frames.back().episode_return;
-  take.frames.push_back({std::move(state), before + reward});
-}
-
 std::vector<fs::path> Film::WriteVideos() const {
   std::vector<fs::path> paths;
   int64_t total = 0, done = 0;
-  for (const auto& [index, take] : takes_) total += take.finished;
+  for (const auto& [index, take] : takes()) total += take.finished;
   if (total == 0) return paths;
   const std::unique_ptr<render::Renderer> renderer =
       render::MakeRenderer(task_->model().get(), config_.picture);
   env::BatchedEnv env(task_, {});
+  FramePainter painter(*renderer, env, camera_, title_);
   Progress progress("video", total, "episodes");
-  for (const auto& [index, take] : takes_) {
+  for (const auto& [index, take] : takes()) {
     if (!take.finished || InterruptRequested()) continue;
     paths.push_back(PathOf(config_, index));
-    WriteVideo(index, take, *renderer, env, paths.back());
+    WriteVideo(index, take, painter, paths.back());
     progress.Update(++done);
   }
   return paths;
 }
 
-void Film::WriteVideo(uint64_t index, const Take& take, render::Renderer& renderer,
-                      env::BatchedEnv& env, const fs::path& path) const {
+void Film::WriteVideo(uint64_t index, const Take& take, FramePainter& painter,
+                      const fs::path& path) const {
   const double rate = task_->config().control_rate;
   render::VideoWriter video(path, {config_.picture.width, config_.picture.height, rate});
-  render::EpisodeCaption caption{.title = title_, .episode = index};
   render::Image image;
   for (size_t i = 0; i < take.frames.size(); ++i) {
-    const Frame& frame = take.frames[i];
-    env.SetState(0, frame.state, {});
-    image = renderer.Picture(env.model(0), env.data(0), camera_);
-    caption.time = static_cast<double>(i) / rate;
-    caption.episode_return = frame.episode_return;
-    if (i + 1 == take.frames.size()) caption.success = take.success;
-    render::DrawCaption(image, caption);
+    image = painter.Paint(index, take, i);
     video.AddFrame(image);
   }
   const int hold = static_cast<int>(std::lround(kHoldSeconds * rate));

@@ -127,8 +127,7 @@ void RenderBenchConfig::Describe(config::Fields& f) {
           {.help = "camera of the scene; empty: front, else the first, else a view of all of it"});
   f.Field("width", width, {.help = "picture width", .unit = "pixels", .min = 1, .max = 4096});
   f.Field("height", height, {.help = "picture height", .unit = "pixels", .min = 1, .max = 4096});
-  f.Field("kinds", kinds,
-          {.help = "what is drawn", .choices = {"rgb", "depth", "segmentation"}});
+  f.Field("kinds", kinds, {.help = "what is drawn", .choices = {"rgb", "depth", "segmentation"}});
   f.Field("samples", samples, {.help = "samples a pixel of ours: 1 or 4", .min = 1, .max = 4});
   f.Field("shadows", shadows, {.help = "shadows, on both sides"});
   f.Field("levels_of_detail", levels_of_detail, {.help = "coarser meshes where they are small"});
@@ -216,8 +215,8 @@ std::string RenderBenchAsText(const RenderBenchReport& report, const RenderBench
                " .. ", Fixed(Quantile(values, 1), digits), ")\n");
   };
   return Cat(env_name, ", camera ", report.camera, ", ", config.width, "x", config.height, ", ",
-             config.states, " states, ", report.repeats.size(), " repeats\n",
-             "ours: ", report.ours, "; reference: ", report.reference, "\n",
+             config.states, " states, ", report.repeats.size(), " repeats\n", "ours: ", report.ours,
+             "; reference: ", report.reference, "\n",
              "                     median   (lowest .. highest)\n",
              line("ours, ms             ", Column(report, kOurs), 3),
              line("reference, ms        ", Column(report, kReference), 3),

@@ -33,6 +33,12 @@ ImageEncoderImpl::ImageEncoderImpl(int height, int width, const ImageEncoderConf
         Cat("conv_", i),
         torch::nn::Conv2d(
             torch::nn::Conv2dOptions(in, config.channels[i], kernel).stride(stride))));
+    if (i + 1 < config.channels.size()) {
+      const int groups = config.channels[i] % 8 == 0 ? 8 : 1;
+      norms_.push_back(register_module(
+          Cat("norm_", i),
+          torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, config.channels[i]))));
+    }
     convolutions_.back()->weight.set_data(
         convolutions_.back()->weight.contiguous(torch::MemoryFormat::ChannelsLast));
     h = (h - kernel) / stride + 1;
@@ -41,7 +47,9 @@ ImageEncoderImpl::ImageEncoderImpl(int height, int width, const ImageEncoderConf
     apart *= stride;
     in = config.channels[i];
   }
-  log_temperature_ = register_parameter("log_temperature", torch::zeros({}));
+  // A softmax that is all but even has all but no gradient: begin with a sharper one.
+  constexpr double kSharpness = 4;
+  log_temperature_ = register_parameter("log_temperature", torch::full({}, std::log(kSharpness)));
   out_ = register_module("out", torch::nn::Linear(2 * in, config.features));
   const torch::Tensor x = first + apart * torch::arange(w, torch::kFloat32);
   const torch::Tensor y = first + apart * torch::arange(h, torch::kFloat32);
@@ -67,7 +75,10 @@ torch::Tensor ImageEncoderImpl::forward(const torch::Tensor& image_BHWC) {
     crop = image_BHWC.narrow(1, free_y / 2, crop_height_).narrow(2, free_x / 2, crop_width_);
   }
   torch::Tensor x = crop.permute({0, 3, 1, 2}).to(torch::kFloat32).div_(127.5).sub_(1);
-  for (auto& convolution : convolutions_) x = torch::relu(convolution->forward(x));
+  for (size_t i = 0; i < convolutions_.size(); ++i) {
+    x = convolutions_[i]->forward(x);
+    if (i < norms_.size()) x = torch::relu(norms_[i]->forward(x));
+  }
   const int64_t channels = x.size(1);
   const torch::Tensor logits = x.flatten(2) * log_temperature_.exp();             // [B, C, h w]
   torch::Tensor mean = torch::matmul(logits.softmax(2), places_.to(x.device()));  // [B, C, 2]

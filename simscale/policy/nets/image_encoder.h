@@ -8,7 +8,8 @@
 
 namespace simscale::policy {
 
-/// A picture as features: crop, convolutions with ReLU, spatial softmax (Levine et al., "End-to-end
+/// A picture as features: crop, convolutions with group normalisation and ReLU (the last one
+/// without), spatial softmax (Levine et al., "End-to-end
 /// training of deep visuomotor policies", 2016: where, on average, each channel looks), a linear
 /// layer.
 /// in uint8 [B, height, width, 3] -> out [B, features].
@@ -24,7 +25,8 @@ class ImageEncoderImpl : public torch::nn::Module {
  private:
   int height_, width_, crop_height_, crop_width_;
   std::vector<torch::nn::Conv2d> convolutions_;
-  torch::Tensor log_temperature_;  ///< [] parameter
+  std::vector<torch::nn::GroupNorm> norms_;  ///< of all convolutions but the last
+  torch::Tensor log_temperature_;            ///< [] parameter
   torch::nn::Linear out_{nullptr};
   torch::Tensor places_;  ///< [h * w, 2] of the last map, x and y in pixels of the crop; no buffer
 };
