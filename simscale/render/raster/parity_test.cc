@@ -101,6 +101,7 @@ const Case kCases[] = {
        <geom type="cylinder" size="0.15 0.2" pos="1.1 0 0.5" euler="50 0 0" material="check"/>
        <geom type="mesh" mesh="m" pos="-0.5 -0.5 0.2" material="uniform"/>
        <geom type="mesh" mesh="uv" pos="0.2 0.9 0.3" material="check"/>
+       <geom type="mesh" mesh="uv" pos="-0.5 -0.9 0.3" material="uniform"/>
        <geom type="ellipsoid" size="0.2 0.1 0.2" pos="1.2 0.8 0.5" material="cubeuniform"/>)",
      ""},
     // The plane's grid is fine, as OpenGL lights the corners alone.

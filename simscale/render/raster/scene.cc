@@ -128,11 +128,7 @@ Material Filler::MakeMaterial(const Geom& geom, const Vec3& size) const {
     for (int k = 0; k < 3; ++k) result.scale[k] = uniform ? lengths[k] : 1;
     return result;
   }
-  if (geom.has_coordinates) {
-    result.mapping = Mapping::kCoordinates;
-    return result;
-  }
-  const bool primitive = geom.data_id < 0;
+  const bool primitive = geom.data_id < 0 || geom.has_coordinates;
   const bool plane = geom.type == mjGEOM_PLANE;
   result.mapping = primitive && !plane ? Mapping::kCoordinates : Mapping::kPlanar;
   for (int k = 0; k < 2; ++k) {
