@@ -46,6 +46,23 @@ def test_every_kind_has_its_space_and_fits_it():
     assert table.mean() > 0.1, "the table's top lies at z = 0"
 
 
+def test_a_scene_camera_may_have_intrinsics():
+    lens = {"name": "front", "pos": [1.55, 0, 0.78], "target": [0.36, 0, 0.26]}
+    half = np.tan(np.radians(21))  # what fovy: 42 is, as a sensor of 2 m at focal length 1 / tan
+    same = {**lens, "sensor_size": [2, 2], "focal_length": [1 / half, 1 / half]}
+    off = {**same, "principal_point": [0.5, 0]}
+    fovy, calibrated, shifted = (
+        pictures_of(1, 1, 0, **{"scene.cameras": [camera]}, cameras={"front": {"width": 32, "height": 32}})[0]
+        for camera in ({**lens, "fovy": 42}, same, off)
+    )
+    assert np.array_equal(fovy["front_rgb"], calibrated["front_rgb"])
+    # A quarter of the sensor is 8 of 32 pixels.
+    moved = shifted["front_rgb"][0][:, :-8].astype(int) - fovy["front_rgb"][0][:, 8:]
+    assert np.abs(moved).mean() < 1 or (
+        np.abs(shifted["front_rgb"][0][:, 8:].astype(int) - fovy["front_rgb"][0][:, :-8]).mean() < 1
+    )
+
+
 def test_pictures_do_not_depend_on_how_many_environments_or_threads():
     settings = {"cameras": {"front": SMALL, "wrist": {**SMALL, "noise": 5.0, "delay": [0, 2]}}, "randomize": "full"}
     one = pictures_of(1, 1, **settings)

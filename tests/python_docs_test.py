@@ -12,7 +12,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 def test_every_block_of_python_md_runs(work):
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / "python.md").read_text(), re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 11
     (work / "blocks.py").write_text("\n".join(blocks))
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:simscaleai", "blocks.py"],

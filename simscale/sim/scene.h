@@ -75,6 +75,10 @@ struct CameraConfig {
   std::vector<double> quat = {};              ///< or this orientation (the camera looks along -z)
   std::vector<double> xyaxes = {};            ///< or these right and up directions
   double fovy = 45.0;                         ///< degrees
+  // Or intrinsics, x and y, in m: as calibrated cameras have them.
+  std::vector<double> sensor_size = {};  ///< of the sensor; []: fovy holds
+  std::vector<double> focal_length = {};
+  std::vector<double> principal_point = {};  ///< off the sensor's middle; []: none
   void Describe(config::Fields& f);
   void Validate() const;
 };

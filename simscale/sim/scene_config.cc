@@ -148,6 +148,13 @@ void CameraConfig::Describe(config::Fields& f) {
   f.Field("xyaxes", xyaxes, {.help = "or the picture's right and up directions: 6 numbers"});
   f.Field("fovy", fovy,
           {.help = "vertical field of view", .unit = "degrees", .min = 1, .max = 170});
+  f.Field("sensor_size", sensor_size,
+          {.help = "or intrinsics: width and height of the sensor", .unit = "m", .min = 1e-6});
+  f.Field("focal_length", focal_length,
+          {.help = "focal length along x and y, with sensor_size", .unit = "m", .min = 1e-6});
+  f.Field("principal_point", principal_point,
+          {.help = "how far the optical axis is off the sensor's middle, with sensor_size",
+           .unit = "m"});
 }
 
 void CameraConfig::Validate() const {
@@ -159,6 +166,13 @@ void CameraConfig::Validate() const {
   check("target", target, 3);
   check("quat", quat, 4);
   check("xyaxes", xyaxes, 6);
+  check("sensor_size", sensor_size, 2);
+  check("focal_length", focal_length, 2);
+  check("principal_point", principal_point, 2);
+  if (sensor_size.empty() != focal_length.empty() ||
+      (sensor_size.empty() && !principal_point.empty()))
+    ThrowUser("camera '", name, "': sensor_size and focal_length (and, if wanted, ",
+              "principal_point) belong together");
   int given = static_cast<int>(!target.empty()) + static_cast<int>(!quat.empty()) +
               static_cast<int>(!xyaxes.empty());
   if (given != 1)

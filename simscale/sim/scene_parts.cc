@@ -216,6 +216,15 @@ void AddCamera(mjSpec* spec, const CameraConfig& camera) {
   SetName(c->element, camera.name);
   std::copy(camera.pos.begin(), camera.pos.end(), c->pos);
   c->fovy = camera.fovy;
+  if (!camera.sensor_size.empty()) {
+    for (size_t k = 0; k < 2; ++k) {
+      c->sensor_size[k] = static_cast<float>(camera.sensor_size[k]);
+      c->focal_length[k] = static_cast<float>(camera.focal_length[k]);
+      if (!camera.principal_point.empty())
+        c->principal_length[k] = static_cast<float>(camera.principal_point[k]);
+      c->resolution[k] = std::max(c->resolution[k], 1);
+    }
+  }
   if (!camera.quat.empty()) {
     std::copy(camera.quat.begin(), camera.quat.end(), c->quat);
   } else {

@@ -299,9 +299,11 @@ HWY_INLINE int Clip(const Projection& p, ClipVertex (&polygon)[kMostClipped + 1]
 
 HWY_INLINE Corner Snap(const Projection& p, const ClipVertex& v) {
   const float inverse = p.orthographic ? 1.0F : 1.0F / v.depth;
-  // Clipping rounds: stay within the band.
+  // Clipping rounds: stay within the band, and give what is not finite some place there.
   const auto snap = [&](float c) {
-    const float at = std::min(std::max(c * inverse, -kGuardBand), kGuardBand);
+    float at = c * inverse;
+    if (!(at > -kGuardBand)) at = -kGuardBand;
+    if (at > kGuardBand) at = kGuardBand;
     return static_cast<int32_t>(std::floor(at * kSub + 0.5F));
   };
   return {snap(v.x), snap(v.y), p.orthographic ? -v.depth : inverse};
