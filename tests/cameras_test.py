@@ -7,9 +7,8 @@ import h5py
 import mujoco
 import numpy as np
 import pytest
-from simscaleai.renderer import Renderer
-
 import simscaleai
+from simscaleai.renderer import Renderer
 
 SMALL = {"width": 32, "height": 24}
 ALL_KINDS = ["rgb", "depth", "segmentation", "points"]
@@ -64,7 +63,8 @@ def test_a_scene_camera_may_have_intrinsics():
 
 
 def test_pictures_do_not_depend_on_how_many_environments_or_threads():
-    settings = {"cameras": {"front": SMALL, "wrist": {**SMALL, "noise": 5.0, "delay": [0, 2]}}, "randomize": "full"}
+    cameras = {"front": SMALL, "wrist": {**SMALL, "noise": 5.0, "delay": [0, 2]}}
+    settings = {"cameras": cameras, "randomize": "full"}
     one = pictures_of(1, 1, **settings)
     many = pictures_of(4, 2, **settings)
     for a, b in zip(one, many, strict=True):
@@ -124,7 +124,8 @@ def test_datagen_records_what_its_cameras_see(simscale, tmp_path):
     flags = ["--env-name", "reach", "--n-episodes", 3, "--cameras", "front,wrist"]
     size = ["task.cameras.front.width=40", "task.cameras.front.height=30"]
     told = simscale("datagen", *flags, "--output", "a.h5", *size, "--json", "-").stdout
-    again = simscale("datagen", *flags, "--output", "b.h5", *size, "--num-envs", 2, "--threads", 2, "--json", "-")
+    rows = ["--num-envs", 2, "--threads", 2]
+    again = simscale("datagen", *flags, "--output", "b.h5", *size, *rows, "--json", "-")
     assert json.loads(told)["content_hash"] == json.loads(again.stdout)["content_hash"]
     with h5py.File(tmp_path / "a.h5") as file:
         front = file["episode_0/observations/front_rgb"]

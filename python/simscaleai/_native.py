@@ -18,7 +18,17 @@ from simscaleai._env import (
     version,
 )
 
-__all__ = ["Env", "ModelRenderer", "Renderer", "RowCopies", "hardware_threads", "info_keys", "mujoco_version", "tasks", "version"]
+__all__ = [
+    "Env",
+    "ModelRenderer",
+    "Renderer",
+    "RowCopies",
+    "hardware_threads",
+    "info_keys",
+    "mujoco_version",
+    "tasks",
+    "version",
+]
 
 # A task's `wheel:PACKAGE/robot.xml` means the packages that `import` would find.
 set_wheel_dirs([p for p in sys.path if Path(p).name in ("site-packages", "dist-packages")])

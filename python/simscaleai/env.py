@@ -137,6 +137,12 @@ class SimScaleEnv(gymnasium.Env[Observation, np.ndarray], EzPickle):
         """All that the rest of the episode depends on, for reset(options={"state": ...})."""
         return {key: value[0] for key, value in self._core.get_state().items()}
 
+    def mujoco_model(self) -> Any:
+        """The task's model as a mujoco.MjModel, a copy; what an episode randomises is not in it."""
+        import mujoco
+
+        return mujoco.MjModel.from_binary_path("task.mjb", {"task.mjb": self._core.native.model()})
+
     def render(self) -> np.ndarray | None:
         """rgb_array: [height, width, 3] uint8. human: shows it."""
         if self.render_mode is None:
