@@ -4,8 +4,7 @@
 Pictures: colour, depth and segmentation of pick_place's front camera, one thread on both sides, in turns on
 the same states, the same meshes in both. Ours keeps what doesn't move, as it does in an environment;
 `redrawn` draws all of it anew. The reference is Python's mujoco.Renderer, which takes three passes for the
-three kinds,
-with its plainest flags (no shadows, reflections or multisampling) or as shipped.
+three kinds, with its plainest flags (no shadows, reflections or multisampling) or as shipped.
 
 Environments: pick_place with two cameras of 84x84 against the same without cameras, and against the same
 cameras on the `gl` backend, drawn as plainly.

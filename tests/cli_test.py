@@ -117,7 +117,10 @@ MISTAKES = {
         ["eval", "--policy", "zero", "--env-name", "reach", "--randomize", "lite"],
         "unknown randomisation 'lite'. Known: full, light, none.",
     ),
-    "cameras": (["datagen", "--cameras", "front"], "--cameras is not in this version"),
+    "cameras": (
+        ["datagen", "--cameras", "frnt", "--output", "x.h5"],
+        "unknown camera 'frnt'. Did you mean 'front'?",
+    ),
     "processes": (["train", "--nproc", 2], "--nproc is not in this version"),
     "wandb": (["train", "--use-wandb"], "--use-wandb is not in this version"),
     "window": (["eval", "--policy", "zero", "--env-name", "reach", "--render"], "--render is not in"),

@@ -11,13 +11,12 @@
 namespace simscale::cli {
 namespace {
 
-struct EvalCommandConfig {
-  PlayConfig play;
+struct EvalCommandConfig : PlayConfig {
   eval::EvalConfig run;
   eval::FilmConfig video;
 
   void Describe(config::Fields& f) {
-    play.Describe(f);
+    PlayConfig::Describe(f);
     run.Describe(f);
     f.Struct("video", video, "films of the first episodes");
   }
@@ -36,9 +35,9 @@ void TakeArgument(const Command& command, PlayConfig& play) {
 
 int Run(const Command& command, const std::string& json) {
   auto config = command.ReadConfig(EvalCommandConfig{});
-  TakeArgument(command, config.play);
+  TakeArgument(command, config);
   const Output output(json);
-  const auto [task, chosen] = MakePlay(config.play, eval::NumRows(config.run), "evaluate");
+  const auto [task, chosen] = MakePlay(config, eval::NumRows(config.run), "evaluate");
 
   const InterruptGuard guard;
   std::optional<eval::Film> film;

@@ -8,15 +8,14 @@
 namespace simscale::cli {
 namespace {
 
-struct RenderCommandConfig {
-  PlayConfig play;
+struct RenderCommandConfig : PlayConfig {
   eval::EvalConfig run;
   eval::ShowConfig show;
   std::string out;
 
   RenderCommandConfig() { run.n_episodes = 4; }
   void Describe(config::Fields& f) {
-    play.Describe(f);
+    PlayConfig::Describe(f);
     run.Describe(f);
     f.Field("out", out, {.help = "the file to write: .png, a contact sheet, or .mp4"});
     show.Describe(f);
@@ -37,10 +36,10 @@ void TakeArgument(const Command& command, PlayConfig& play) {
 
 int Run(const Command& command) {
   auto config = command.ReadConfig(RenderCommandConfig{});
-  TakeArgument(command, config.play);
+  TakeArgument(command, config);
   eval::CheckShowPath(config.out);
   const Output output("");
-  const auto [task, chosen] = MakePlay(config.play, eval::NumRows(config.run), "draw");
+  const auto [task, chosen] = MakePlay(config, eval::NumRows(config.run), "draw");
   // What is wrong with the picture is told before anybody plays.
   render::Camera::Choose(task->model().get(), config.show.camera);
   render::MakeRenderer(task->model().get(), config.show.picture);
