@@ -108,7 +108,7 @@ def measure_picture(case: tuple[Any, ...], options: argparse.Namespace) -> dict[
     out: dict[str, np.ndarray] = renderer.render(data, CAMERA, KINDS)
 
     def redrawn() -> None:
-        model.geom_rgba[0, 3] = 0.99 if model.geom_rgba[0, 3] == 1 else 1  # what doesn't move has changed
+        model.mat_rgba[0, 0] = 0.9 if model.mat_rgba[0, 0] != 0.9 else 0.8  # what doesn't move has changed
         renderer.render(data, CAMERA, KINDS, out)
 
     sides = {
