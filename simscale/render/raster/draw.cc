@@ -1,6 +1,7 @@
 #include "simscale/render/raster/draw.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -23,7 +24,7 @@ constexpr int kSub = 1 << kSubBits;
 constexpr float kGuardBand = 8191;  // samples; coordinates then fit 22 bits
 // Below this extent edge functions, divided by kSub, fit 31 bits at every sample.
 constexpr int64_t kSmall = int64_t{1} << 18;
-constexpr float kTiny = 48;  // samples: differences of coordinates fit 14 bits
+constexpr int kSmallExtent = 8 * kSub;  // differences of coordinates then fit 12 bits
 constexpr int kExactDepth =
     16;  // samples: larger triangles' depth is not computed from snapped corners
 
@@ -417,15 +418,49 @@ struct Triangles {
   hn::Vec<I> x0, y0, x1, y1;
 };
 
-/// What triangles of at most 2x2 samples cover.
+/// Fills in all but the corners. The samples are those whose middles lie within the corners' box,
+/// and on the screen.
+HWY_INLINE void LookUp(const Transformed& vertex, const VisibilityBuffer& buffer, Triangles& t) {
+  const I i;
+  for (int k = 0; k < 3; ++k) {
+    t.x[k] = Lookup(i, vertex.x, t.corner[k]);
+    t.y[k] = Lookup(i, vertex.y, t.corner[k]);
+  }
+  const auto least = [&](const hn::Vec<I>(&c)[3]) HWY_ATTR {
+    const auto low = hn::Min(c[0], hn::Min(c[1], c[2]));
+    return hn::Max(hn::ShiftRight<kSubBits>(hn::Add(low, hn::Set(i, kSub / 2 - 1))), hn::Zero(i));
+  };
+  const auto most = [&](const hn::Vec<I>(&c)[3], int last) HWY_ATTR {
+    const auto high = hn::Max(c[0], hn::Max(c[1], c[2]));
+    const auto at = hn::ShiftRight<kSubBits>(hn::Add(high, hn::Set(i, kSub / 2)));
+    return hn::Min(hn::Sub(at, hn::Set(i, 1)), hn::Set(i, last));
+  };
+  t.x0 = least(t.x), t.y0 = least(t.y);
+  t.x1 = most(t.x, buffer.width - 1), t.y1 = most(t.y, buffer.height - 1);
+}
+
+/// Samples that a vector of small triangles covers: where, by which lane, and how near.
+template <int N>
 struct Covered {
-  unsigned lanes[4] = {0, 0, 0, 0};  ///< sample by sample, row by row: which triangles cover it
-  unsigned any = 0;
-  alignas(64) float nearness[4][kLanes];
+  static constexpr int kLaneShift = 27;  // a picture has fewer samples
+  alignas(64) int32_t place[(N * N + 1) * kLanes];
+  alignas(64) float nearness[(N * N + 1) * kLanes];
+  int count = 0;
+  unsigned lanes = 0;  ///< those that cover any
+
+  HWY_INLINE void Append(hn::Vec<I> places, hn::Vec<F> near, hn::Mask<I> mask) {
+    const F f;
+    const I i;
+    hn::StoreU(hn::Compress(places, mask), i, place + count);
+    hn::StoreU(hn::Compress(near, hn::RebindMask(f, mask)), f, nearness + count);
+    count += static_cast<int>(hn::CountTrue(i, mask));
+  }
 };
 
-/// For triangles of few samples (coordinates within 14 bits of each other).
-HWY_INLINE void Cover(const Triangles& t, hn::Mask<I> mask, const float* nearness, Covered& out) {
+/// Of triangles that take at most N x N samples, whose corners lie within 12 bits of each other.
+template <int N>
+HWY_INLINE void Cover(const Triangles& t, hn::Mask<I> mask, const float* nearness, int stride,
+                      Covered<N>& out) {
   const F f;
   const I i;
   const auto zero = hn::Zero(i), half = hn::Set(i, kSub / 2);
@@ -433,13 +468,13 @@ HWY_INLINE void Cover(const Triangles& t, hn::Mask<I> mask, const float* nearnes
   const auto sy = hn::Add(hn::ShiftLeft<kSubBits>(t.y0), half);
   // Clockwise with y down: corners 0, 2, 1; each edge is opposite of a corner, whose weight it is.
   constexpr int kFrom[3] = {2, 1, 0}, kTo[3] = {1, 0, 2}, kCorner[3] = {0, 2, 1};
-  hn::Vec<I> e[3], bias[3], along[3], down[3];
+  hn::Vec<I> row[3], bias[3], along[3], down[3];
   auto area = zero;
   for (int k = 0; k < 3; ++k) {
     const auto from_x = t.x[kFrom[k]], from_y = t.y[kFrom[k]];
     const auto dx = hn::Sub(t.x[kTo[k]], from_x), dy = hn::Sub(t.y[kTo[k]], from_y);
-    e[k] = hn::Sub(hn::Mul(dx, hn::Sub(sy, from_y)), hn::Mul(dy, hn::Sub(sx, from_x)));
-    area = hn::Add(area, e[k]);
+    row[k] = hn::Sub(hn::Mul(dx, hn::Sub(sy, from_y)), hn::Mul(dy, hn::Sub(sx, from_x)));
+    area = hn::Add(area, row[k]);
     const auto top_left = hn::Or(hn::Lt(dy, zero), hn::And(hn::Eq(dy, zero), hn::Gt(dx, zero)));
     bias[k] = hn::IfThenElse(top_left, zero, hn::Set(i, -1));
     along[k] = hn::Neg(hn::ShiftLeft<kSubBits>(dy));
@@ -450,27 +485,42 @@ HWY_INLINE void Cover(const Triangles& t, hn::Mask<I> mask, const float* nearnes
   hn::Vec<F> weight[3];
   const auto scale = hn::Div(hn::Set(f, 1.0F), hn::ConvertTo(f, area));
   for (int k = 0; k < 3; ++k) weight[k] = hn::Mul(Lookup(f, nearness, t.corner[kCorner[k]]), scale);
-  const hn::Mask<I> second[2] = {hn::Gt(t.x1, t.x0), hn::Gt(t.y1, t.y0)};
-  for (int s = 0; s < 4; ++s) {
-    auto there = mask;
-    if (s % 2 != 0) there = hn::And(there, second[0]);
-    if (s / 2 != 0) there = hn::And(there, second[1]);
-    hn::Vec<I> at[3];
-    auto signs = zero;
-    for (int k = 0; k < 3; ++k) {
-      at[k] = e[k];
-      if (s % 2 != 0) at[k] = hn::Add(at[k], along[k]);
-      if (s / 2 != 0) at[k] = hn::Add(at[k], down[k]);
-      signs = hn::Or(signs, hn::Add(at[k], bias[k]));
+  auto place = hn::Add(hn::Mul(t.y0, hn::Set(i, stride)),
+                       hn::Add(t.x0, hn::ShiftLeft<Covered<N>::kLaneShift>(hn::Iota(i, 0))));
+  auto any = hn::MaskFromVec(zero);
+  for (int y = 0; y < N; ++y) {
+    const auto there_y = hn::And(mask, hn::Gt(t.y1, hn::Add(t.y0, hn::Set(i, y - 1))));
+    if (y > 0 && hn::AllFalse(i, there_y)) break;
+    hn::Vec<I> at[3] = {row[0], row[1], row[2]};
+    for (int x = 0; x < N; ++x) {
+      const auto there = hn::And(there_y, hn::Gt(t.x1, hn::Add(t.x0, hn::Set(i, x - 1))));
+      const auto signs =
+          hn::Or(hn::Add(at[0], bias[0]), hn::Or(hn::Add(at[1], bias[1]), hn::Add(at[2], bias[2])));
+      const auto covers = hn::And(there, hn::Gt(signs, hn::Set(i, -1)));
+      if (!hn::AllFalse(i, covers)) {
+        any = hn::Or(any, covers);
+        auto sum = hn::Zero(f);
+        for (int k = 0; k < 3; ++k) sum = hn::Add(sum, hn::Mul(hn::ConvertTo(f, at[k]), weight[k]));
+        out.Append(hn::Add(place, hn::Set(i, x)), sum, covers);
+      }
+      for (int k = 0; k < 3; ++k) at[k] = hn::Add(at[k], along[k]);
     }
-    const auto covers = hn::And(there, hn::Gt(signs, hn::Set(i, -1)));
-    if (hn::AllFalse(i, covers)) continue;
-    auto sum = hn::Zero(f);
-    for (int k = 0; k < 3; ++k) sum = hn::Add(sum, hn::Mul(hn::ConvertTo(f, at[k]), weight[k]));
-    hn::Store(sum, f, out.nearness[s]);
-    out.lanes[s] = Bits(i, covers);
-    out.any |= out.lanes[s];
+    for (int k = 0; k < 3; ++k) row[k] = hn::Add(row[k], down[k]);
+    place = hn::Add(place, hn::Set(i, stride));
   }
+  out.lanes = Bits(i, any);
+}
+
+/// Where it is nearer, and in the order of ids where it is as near. Without branches, whose
+/// outcome can't be foreseen.
+HWY_INLINE void Put(float nearness, uint32_t id, float& kept_nearness, uint32_t& kept_id) {
+  const auto before = std::bit_cast<uint32_t>(kept_nearness);
+  const auto now = std::bit_cast<uint32_t>(nearness);
+  // kNoTriangle + 1 is 0.
+  const bool first = nearness == kept_nearness && id + 1 < kept_id + 1;
+  const uint32_t wins = 0U - static_cast<uint32_t>(nearness > kept_nearness || first);
+  kept_nearness = std::bit_cast<float>((now & wins) | (before & ~wins));
+  kept_id = (id & wins) | (kept_id & ~wins);
 }
 
 /// Faces us: a bound, as floats round; SetUp decides.
@@ -509,70 +559,93 @@ HWY_INLINE void DrawOneByOne(const DrawCall& call, const Cluster& cluster,
     AddRef(call, cluster.first_triangle + static_cast<uint32_t>(triangle), buffer);
 }
 
-/// tiny: the cluster takes few samples, so that 14 bits hold differences of coordinates.
-HWY_INLINE void DrawCluster(const DrawCall& call, const Cluster& cluster, bool tiny,
-                            bool orthographic, VisibilityBuffer& buffer) {
+/// Triangles that wait to be drawn, in the cluster's order: their corners, a byte each, and above
+/// them their place in the cluster.
+struct Waiting {
+  alignas(64) int32_t packed[kClusterTriangles + 2 * kLanes];
+  int count = 0;
+
+  HWY_INLINE void Append(hn::Vec<I> triangles, hn::Mask<I> mask) {
+    const I i;
+    hn::StoreU(hn::Compress(triangles, mask), i, packed + count);
+    count += static_cast<int>(hn::CountTrue(i, mask));
+  }
+};
+
+/// Those of at most N x N samples, a vector at a time.
+template <int N>
+HWY_INLINE void DrawSmall(const DrawCall& call, const Cluster& cluster, const Transformed& vertex,
+                          const Waiting& waiting, VisibilityBuffer& buffer) {
+  const I i;
+  const int lanes = static_cast<int>(hn::Lanes(i));
+  for (int first = 0; first < waiting.count; first += lanes) {
+    const auto packed = hn::LoadU(i, waiting.packed + first);
+    const auto mask = hn::FirstN(i, static_cast<size_t>(waiting.count - first));
+    const auto byte = hn::Set(i, 0xFF);
+    Triangles t;
+    t.corner[0] = hn::IfThenElseZero(mask, hn::And(packed, byte));
+    t.corner[1] = hn::IfThenElseZero(mask, hn::And(hn::ShiftRight<8>(packed), byte));
+    t.corner[2] = hn::IfThenElseZero(mask, hn::And(hn::ShiftRight<16>(packed), byte));
+    LookUp(vertex, buffer, t);
+    Covered<N> covered;
+    Cover(t, mask, vertex.nearness, buffer.stride, covered);
+    uint32_t ids[kLanes];
+    for (int lane = 0; lane < std::min(lanes, waiting.count - first); ++lane) {
+      ids[lane] = buffer.num_refs;
+      const auto triangle = static_cast<uint32_t>(waiting.packed[first + lane]) >> 24;
+      buffer.refs[buffer.num_refs] = {call.instance, cluster.first_triangle + triangle};
+      buffer.num_refs += covered.lanes >> lane & 1U;
+    }
+    for (int k = 0; k < covered.count; ++k) {
+      const auto place = static_cast<uint32_t>(covered.place[k]);
+      const size_t sample = place & ((1U << Covered<N>::kLaneShift) - 1);
+      Put(covered.nearness[k], ids[place >> Covered<N>::kLaneShift], buffer.nearness[sample],
+          buffer.id[sample]);
+    }
+  }
+}
+
+HWY_INLINE void DrawCluster(const DrawCall& call, const Cluster& cluster, bool orthographic,
+                            VisibilityBuffer& buffer) {
   const I i;
   const hn::Rebind<uint8_t, I> bytes;
   const int lanes = static_cast<int>(hn::Lanes(i));
   Transformed vertex;
   Transform(call, cluster, orthographic, vertex);
-  const auto up = hn::Set(i, kSub / 2 - 1), down = hn::Set(i, kSub / 2);
-  const auto last_x = hn::Set(i, buffer.width - 1), last_y = hn::Set(i, buffer.height - 1);
+  // At most 2 x 2 samples, 4 x 4, and more.
+  Waiting tiny, small, large;
+  const auto extent = [&](const hn::Vec<I>(&c)[3]) HWY_ATTR {
+    return hn::Sub(hn::Max(c[0], hn::Max(c[1], c[2])), hn::Min(c[0], hn::Min(c[1], c[2])));
+  };
   for (int first = 0; first < cluster.num_triangles; first += lanes) {
     Triangles t;
     for (int k = 0; k < 3; ++k) {
-      t.corner[k] = hn::PromoteTo(
-          i, hn::LoadU(bytes,
-                       &call.level->corner[k][cluster.first_corner + static_cast<size_t>(first)]));
-      t.x[k] = Lookup(i, vertex.x, t.corner[k]);
-      t.y[k] = Lookup(i, vertex.y, t.corner[k]);
+      const size_t at = cluster.first_corner + static_cast<size_t>(first);
+      t.corner[k] = hn::PromoteTo(i, hn::LoadU(bytes, &call.level->corner[k][at]));
     }
-    // The samples whose middles lie within the corners' box, and on the screen.
-    const auto least = [&](const hn::Vec<I>(&c)[3]) HWY_ATTR {
-      return hn::ShiftRight<kSubBits>(hn::Add(hn::Min(c[0], hn::Min(c[1], c[2])), up));
-    };
-    const auto most = [&](const hn::Vec<I>(&c)[3]) HWY_ATTR {
-      return hn::Sub(hn::ShiftRight<kSubBits>(hn::Add(hn::Max(c[0], hn::Max(c[1], c[2])), down)),
-                     hn::Set(i, 1));
-    };
-    t.x0 = hn::Max(least(t.x), hn::Zero(i)), t.x1 = hn::Min(most(t.x), last_x);
-    t.y0 = hn::Max(least(t.y), hn::Zero(i)), t.y1 = hn::Min(most(t.y), last_y);
-    const auto empty = hn::Or(hn::Gt(t.x0, t.x1), hn::Gt(t.y0, t.y1));
-    auto left = hn::And(hn::Not(empty), MayFaceUs(t));
+    LookUp(vertex, buffer, t);
+    const auto width = hn::Sub(t.x1, t.x0), height = hn::Sub(t.y1, t.y0);
+    const auto empty = hn::Lt(hn::Min(width, height), hn::Zero(i));
+    const auto left = hn::And(hn::Not(empty), MayFaceUs(t));
     if (hn::AllFalse(i, left)) continue;
-    if (tiny) {
-      const auto two = hn::Set(i, 2);
-      const auto few = hn::And(
-          hn::And(hn::Lt(hn::Sub(t.x1, t.x0), two), hn::Lt(hn::Sub(t.y1, t.y0), two)), left);
-      left = hn::AndNot(few, left);
-      Covered covered;
-      Cover(t, few, vertex.nearness, covered);
-      if (covered.any != 0) {
-        alignas(64) int32_t sample[kLanes];
-        hn::Store(hn::Add(hn::Mul(t.y0, hn::Set(i, buffer.stride)), t.x0), i, sample);
-        for (unsigned set = covered.any; set != 0; set &= set - 1) {
-          const int lane = __builtin_ctz(set);
-          if (first + lane >= cluster.num_triangles) break;
-          bool drawn = false;
-          for (int s = 0; s < 4; ++s) {
-            if ((covered.lanes[s] >> lane & 1U) == 0) continue;
-            const auto at = static_cast<size_t>(sample[lane] + s % 2 + (s / 2) * buffer.stride);
-            if (!(covered.nearness[s][lane] > buffer.nearness[at])) continue;
-            buffer.nearness[at] = covered.nearness[s][lane];
-            buffer.id[at] = buffer.num_refs;
-            drawn = true;
-          }
-          if (drawn)
-            AddRef(call, cluster.first_triangle + static_cast<uint32_t>(first + lane), buffer);
-        }
-      }
-    }
-    for (unsigned set = Bits(i, left); set != 0; set &= set - 1) {
-      const int triangle = first + __builtin_ctz(set);
-      if (triangle < cluster.num_triangles)
-        DrawOneByOne(call, cluster, vertex, triangle, orthographic, buffer);
-    }
+    const auto place = hn::ShiftLeft<24>(hn::Iota(i, first));
+    const auto packed = hn::Or(hn::Or(place, t.corner[0]), hn::Or(hn::ShiftLeft<8>(t.corner[1]),
+                                                                  hn::ShiftLeft<16>(t.corner[2])));
+    const auto side = hn::Max(width, height);
+    const auto near_by =
+        hn::And(left, hn::Lt(hn::Max(extent(t.x), extent(t.y)), hn::Set(i, kSmallExtent)));
+    const auto few = hn::And(near_by, hn::Lt(side, hn::Set(i, 2)));
+    const auto some = hn::AndNot(few, hn::And(near_by, hn::Lt(side, hn::Set(i, 4))));
+    const auto many = hn::AndNot(few, hn::AndNot(some, left));
+    tiny.Append(packed, few);
+    if (!hn::AllFalse(i, some)) small.Append(packed, some);
+    if (!hn::AllFalse(i, many)) large.Append(packed, many);
+  }
+  DrawSmall<2>(call, cluster, vertex, tiny, buffer);
+  DrawSmall<4>(call, cluster, vertex, small, buffer);
+  for (int k = 0; k < large.count; ++k) {
+    const auto packed = static_cast<uint32_t>(large.packed[k]);
+    DrawOneByOne(call, cluster, vertex, static_cast<int>(packed >> 24), orthographic, buffer);
   }
 }
 
@@ -610,7 +683,7 @@ void Draw(const DrawCall& call, const Projection& projection, VisibilityBuffer& 
     if (!extent.safe) {
       DrawClipped(call, projection, cluster, buffer);
     } else if (HWY_NAMESPACE::MayBeSeen(buffer, extent)) {
-      DrawCluster(call, cluster, extent.span < kTiny, projection.orthographic, buffer);
+      DrawCluster(call, cluster, projection.orthographic, buffer);
     }
   }
 }

@@ -1,5 +1,6 @@
 #include "simscale/render/raster/eye.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "simscale/render/raster/shade.h"
@@ -77,16 +78,18 @@ Eye MakeEye(const View& view, int width, int height, int grid) {
   return eye;
 }
 
-Rows RowsOf(const Instance& instance, const Eye& eye) {
+void AddInstance(const Instance& instance, const Eye& eye, Area& area) {
   const DrawCall call = Place(instance, eye);
   const Mesh& mesh = *instance.mesh;
   const Extent extent = SphereExtent(eye.projection, call.rows, mesh.center,
                                      mesh.radius * call.max_scale, eye.width, eye.height);
-  if (!extent.visible) return {};
-  if (!extent.safe) return {0, eye.height - 1};
-  // Whole pixels.
-  return {extent.y0 / eye.grid * eye.grid,
-          std::min(eye.height, (extent.y1 / eye.grid + 1) * eye.grid) - 1};
+  if (!extent.visible) return;
+  if (!extent.safe) {
+    area.AddAll();
+  } else {
+    area.AddBox(extent.x0 / eye.grid, extent.y0 / eye.grid, extent.x1 / eye.grid,
+                extent.y1 / eye.grid);
+  }
 }
 
 void DrawInstance(const Instance& instance, const Eye& eye, VisibilityBuffer& buffer,

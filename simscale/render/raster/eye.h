@@ -2,9 +2,9 @@
 
 // Internal to render/raster: instances onto a screen, a camera's or a light's.
 
-#include <algorithm>
 #include <vector>
 
+#include "simscale/render/raster/area.h"
 #include "simscale/render/raster/draw.h"
 #include "simscale/render/raster/scene.h"
 
@@ -19,18 +19,8 @@ struct Eye {
 };
 Eye MakeEye(const View& view, int width, int height, int grid);
 
-/// Rows of samples, both ends included; none by default.
-struct Rows {
-  int first = 0, last = -1;
-  bool empty() const { return last < first; }
-};
-inline Rows Union(Rows a, Rows b) {
-  if (a.empty()) return b;
-  if (b.empty()) return a;
-  return {std::min(a.first, b.first), std::max(a.last, b.last)};
-}
-/// Where the instance may be seen, in whole pixels.
-Rows RowsOf(const Instance& instance, const Eye& eye);
+/// Adds where the instance may be seen.
+void AddInstance(const Instance& instance, const Eye& eye, Area& area);
 
 /// An instance that was drawn, with the level of detail that was chosen for it.
 struct Drawn {

@@ -36,42 +36,54 @@ void Painter::Paint(const mjModel* model, const mjData* data, const Camera& came
   const View view = MakeView(model, data, camera, frame.width, frame.height);
   FillScene({model, data, assets_.get(), &deformables_, &config_}, view, scene_);
   eye_ = MakeEye(view, frame.width, frame.height, grid_);
-  const int width = eye_.width, height = eye_.height;
-  buffer_.Resize(width, height);
-  const bool wants_colours = !frame.rgb.empty();
-  if (wants_colours) colours_.resize(buffer_.id.size());
-  const Rows all = {0, height - 1};
+  buffer_.Resize(eye_.width, eye_.height);
+  const bool colours = !frame.rgb.empty();
+  if (colours) colours_.resize(buffer_.id.size());
   drawn_.clear();
-  const bool taken = cache != nullptr && TakeFixedLayer(*cache);
-  if (!taken) {
+  const bool taken = cache != nullptr && Fits(*cache);
+  const bool lit = taken && cache->has_colours;
+  // Shadows of what moves fall on what doesn't.
+  const bool shadows = colours && config_.shadows && MakeShadows(*model, taken ? cache : nullptr);
+  const bool partly = taken && !shadows && (lit || !colours);
+  area_.Reset(frame.width, frame.height);
+  if (partly) {
+    for (const Instance& instance : scene_.moving) AddInstance(instance, eye_, area_);
+    for (const Instance& instance : scene_.fixed)
+      if (instance.transparent) AddInstance(instance, eye_, area_);
+  } else {
+    area_.AddAll();
+  }
+  if (taken) {
+    TakeFixedLayer(*cache);
+  } else {
     buffer_.Clear(eye_.background);
-    DrawInstances(scene_.fixed, buffer_);
+    DrawInstances(scene_.fixed);
   }
-  const bool shades =
-      wants_colours && config_.shadows && MakeShadows(*model, taken ? cache : nullptr);
-  if (wants_colours && (!taken || !cache->has_colours || shades)) {
-    if (!taken || !cache->has_colours) FillSky();
-    ShadeVisible(buffer_, 0, all, nullptr);
-  }
-  if (cache != nullptr && (!taken || (wants_colours && !cache->has_colours)) &&
-      cache->seen == view) {
-    cache->has_colours = wants_colours;
-    KeepFixedLayer(*cache);
+  if (colours && !lit) FillSky();
+  if (colours && !partly) ShadeVisible(buffer_, 0, area_, nullptr);
+  if (cache != nullptr && (!taken || (colours && !lit)) && cache->seen == view) {
+    if (!taken) cache->shadows.clear();  // drawn when they are asked for
+    KeepFixedLayer(colours, frame, *cache);
   }
   if (cache != nullptr) cache->seen = view;
   const uint32_t first_moving = buffer_.num_refs;
-  DrawInstances(scene_.moving, buffer_);
-  if (wants_colours) ShadeVisible(buffer_, first_moving, all, nullptr);
-  has_front_ = false;
-  DrawTransparent(wants_colours, !frame.depth.empty() || !frame.segmentation.empty());
-  if (wants_colours) WriteRgb(frame);
-  if (!frame.depth.empty()) WriteDepth(frame);
-  if (!frame.segmentation.empty()) WriteSegmentation(frame);
+  DrawInstances(scene_.moving);
+  if (colours) ShadeVisible(buffer_, first_moving, area_, nullptr);
+  DrawTransparent(colours);
+  if (partly) {
+    const auto copy = [](const auto& from, auto to) {
+      if (!to.empty()) std::ranges::copy(from, to.begin());
+    };
+    copy(cache->rgb, frame.rgb);
+    copy(cache->depth, frame.depth);
+    copy(cache->segmentation, frame.segmentation);
+  }
+  Write(frame);
 }
 
 // --- What is seen ------------------------------------------------------------------------------
 
-void Painter::DrawInstances(const std::vector<Instance>& instances, VisibilityBuffer& buffer) {
+void Painter::DrawInstances(const std::vector<Instance>& instances) {
   order_.clear();
   for (size_t i = 0; i < instances.size(); ++i) {
     const Instance& instance = instances[i];
@@ -81,28 +93,38 @@ void Painter::DrawInstances(const std::vector<Instance>& instances, VisibilityBu
   }
   // The nearest first: it hides most.
   std::sort(order_.begin(), order_.end());
-  for (const auto& [distance, i] : order_) DrawInstance(instances[i], eye_, buffer, drawn_);
+  for (const auto& [distance, i] : order_) DrawInstance(instances[i], eye_, buffer_, drawn_);
 }
 
-bool Painter::TakeFixedLayer(const FixedLayer& cache) {
-  if (!cache.valid || !(cache.view == scene_.view) || cache.width != buffer_.width ||
-      cache.height != buffer_.height || cache.lights != scene_.lights ||
-      !(cache.haze == scene_.haze) || !(cache.fog == scene_.fog) || cache.sky != scene_.sky ||
-      cache.fixed != scene_.fixed)
-    return false;
-  std::copy(cache.nearness.begin(), cache.nearness.end(), buffer_.nearness.begin());
-  std::copy(cache.id.begin(), cache.id.end(), buffer_.id.begin());
-  if (cache.has_colours && !colours_.empty())
-    std::copy(cache.colours.begin(), cache.colours.end(), colours_.begin());
+bool Painter::Fits(const FixedLayer& cache) const {
+  return cache.valid && cache.view == scene_.view && cache.width == buffer_.width &&
+         cache.height == buffer_.height && cache.lights == scene_.lights &&
+         cache.haze == scene_.haze && cache.fog == scene_.fog && cache.sky == scene_.sky &&
+         cache.fixed == scene_.fixed;
+}
+
+void Painter::TakeFixedLayer(const FixedLayer& cache) {
+  const bool colours = cache.has_colours && !colours_.empty();
+  for (int y = area_.first_row(); y <= area_.last_row(); ++y) {
+    const Area::Stretch& row = area_.row(y);
+    if (row.empty()) continue;
+    const auto count = static_cast<size_t>((row.last - row.first + 1) * grid_);
+    for (int k = 0; k < grid_ * grid_; k += grid_) {
+      const size_t at = Sample(row.first, y, k);
+      std::copy_n(&cache.nearness[at], count, &buffer_.nearness[at]);
+      std::copy_n(&cache.id[at], count, &buffer_.id[at]);
+      if (colours) std::copy_n(&cache.colours[at], count, &colours_[at]);
+    }
+  }
   if (buffer_.refs.size() < cache.refs.size()) buffer_.refs.resize(cache.refs.size());
-  std::copy(cache.refs.begin(), cache.refs.end(), buffer_.refs.begin());
+  std::ranges::copy(cache.refs, buffer_.refs.begin());
   buffer_.num_refs = static_cast<uint32_t>(cache.refs.size());
   for (const auto& [place, level] : cache.drawn) drawn_.push_back({&scene_.fixed[place], level});
-  return true;
 }
 
-void Painter::KeepFixedLayer(FixedLayer& cache) const {
+void Painter::KeepFixedLayer(bool colours, const Frame& frame, FixedLayer& cache) {
   cache.valid = true;
+  cache.has_colours = colours;
   cache.view = scene_.view;
   cache.width = buffer_.width, cache.height = buffer_.height;
   cache.fixed = scene_.fixed;
@@ -112,14 +134,18 @@ void Painter::KeepFixedLayer(FixedLayer& cache) const {
   cache.sky = scene_.sky;
   cache.nearness = buffer_.nearness;
   cache.id = buffer_.id;
-  if (cache.has_colours) cache.colours = colours_;
-  cache.shadows.clear();  // drawn when they are asked for
+  if (colours) cache.colours = colours_;
   cache.refs.assign(buffer_.refs.begin(), buffer_.refs.begin() + buffer_.num_refs);
   cache.drawn.clear();
   for (const Drawn& drawn : drawn_) {
     cache.drawn.emplace_back(static_cast<uint32_t>(drawn.instance - scene_.fixed.data()),
                              drawn.level);
   }
+  const auto pixels = static_cast<size_t>(frame.width) * static_cast<size_t>(frame.height);
+  cache.rgb.resize(colours ? pixels * 3 : 0);
+  cache.depth.resize(pixels);
+  cache.segmentation.resize(pixels * 2);
+  Write({frame.width, frame.height, cache.rgb, cache.depth, cache.segmentation});
 }
 
 // --- Colours -----------------------------------------------------------------------------------
@@ -139,15 +165,15 @@ void Painter::FillSky() {
   }
 }
 
-void Painter::CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows) {
-  const auto most =
-      static_cast<size_t>(rows.last - rows.first + 1) * static_cast<size_t>(buffer.width);
-  if (seen_.size() < most) seen_.resize(most);
+void Painter::CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref,
+                               const Area& area) {
+  if (seen_.size() < buffer.id.size()) seen_.resize(buffer.id.size());
   Seen* end = seen_.data();
-  for (int y = rows.first; y <= rows.last; ++y) {
+  for (int y = area.first_row() * grid_; y < (area.last_row() + 1) * grid_; ++y) {
     const size_t row = static_cast<size_t>(y) * static_cast<size_t>(buffer.stride);
     const uint32_t* ids = &buffer.id[row];
-    for (int x = 0; x < buffer.width; ++x) {
+    const Area::Stretch& columns = area.row(y / grid_);
+    for (int x = columns.first * grid_; x < (columns.last + 1) * grid_; ++x) {
       // kNoTriangle is the largest id.
       if (ids[x] - first_ref >= kNoTriangle - first_ref) continue;
       const size_t sample = row + static_cast<size_t>(x);
@@ -189,9 +215,9 @@ bool Painter::IsFirstOfPixel(const VisibilityBuffer& buffer, int y, size_t sampl
   return instance(above) != own && instance(right ? above - 1 : above + 1) != own;
 }
 
-void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows,
+void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, const Area& area,
                            Blend* blend) {
-  CollectFragments(buffer, first_ref, rows);
+  CollectFragments(buffer, first_ref, area);
   for (size_t d = 0; d < drawn_.size(); ++d) {
     const size_t first = starts_[d], count = starts_[d + 1] - first;
     if (count == 0) continue;
@@ -229,7 +255,7 @@ void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, R
 
 // --- Transparent objects -----------------------------------------------------------------------
 
-void Painter::DrawTransparent(bool colours, bool ids) {
+void Painter::DrawTransparent(bool colours) {
   std::vector<const Instance*>& list = transparent_;
   list.clear();
   for (const auto* instances : {&scene_.fixed, &scene_.moving})
@@ -240,50 +266,21 @@ void Painter::DrawTransparent(bool colours, bool ids) {
     return std::pair(a->camera_distance, a->object) < std::pair(b->camera_distance, b->object);
   });
   layer_.Resize(buffer_.width, buffer_.height);
-  if (ids) {
-    front_.Resize(buffer_.width, buffer_.height);
-    front_.nearness = buffer_.nearness;
-    front_.id = buffer_.id;
-    has_front_ = true;
-  }
   blends_.clear();
   objects_.clear();
-  // References go on after the opaque ones, so that both kinds of ids can stand side by side.
-  uint32_t num_refs = buffer_.num_refs;
+  fronts_.clear();
   for (size_t i = 0; i < list.size();) {
     // The parts of one object, such as a capsule's, are one layer.
     size_t end = i + 1;
     while (end < list.size() && list[end]->object == list[i]->object) ++end;
-    Rows rows;
-    for (size_t k = i; k < end; ++k) rows = Union(rows, RowsOf(*list[k], eye_));
-    if (!rows.empty()) {
-      const size_t stride = static_cast<size_t>(buffer_.stride);
-      const size_t begin = static_cast<size_t>(rows.first) * stride;
-      const size_t size = static_cast<size_t>(rows.last - rows.first + 1) * stride;
-      std::copy_n(&buffer_.nearness[begin], size, &layer_.nearness[begin]);
-      std::fill_n(&layer_.id[begin], size, kNoTriangle);
-      std::swap(layer_.refs, buffer_.refs);
-      layer_.num_refs = num_refs;
-      for (size_t k = i; k < end; ++k) DrawInstance(*list[k], eye_, layer_, drawn_);
-      if (colours && layer_.num_refs > num_refs) {
-        Blend blend{.first = blends_.size(), .alpha = list[i]->material.rgba[3]};
-        ShadeVisible(layer_, num_refs, rows, &blend);
-        blend.count = blends_.size() - blend.first;
-        objects_.push_back(blend);
-      }
-      if (ids && layer_.num_refs > num_refs) {
-        for (size_t s = begin; s < begin + size; ++s) {
-          if (layer_.id[s] == kNoTriangle || !(layer_.nearness[s] > front_.nearness[s])) continue;
-          front_.nearness[s] = layer_.nearness[s];
-          front_.id[s] = layer_.id[s];
-        }
-      }
-      num_refs = layer_.num_refs;
-      std::swap(layer_.refs, buffer_.refs);
-    }
+    DrawLayer(std::span(list).subspan(i, end - i), colours);
     i = end;
   }
-  buffer_.num_refs = num_refs;
+  for (const Front& front : fronts_) {
+    if (!(front.nearness > buffer_.nearness[front.sample])) continue;
+    buffer_.nearness[front.sample] = front.nearness;
+    buffer_.id[front.sample] = front.id;
+  }
   // MuJoCo blends twice: the nearest first, then the farthest first.
   const auto apply = [&](const Blend& blend) {
     for (size_t b = blend.first; b < blend.first + blend.count; ++b) {
@@ -293,6 +290,45 @@ void Painter::DrawTransparent(bool colours, bool ids) {
   };
   std::for_each(objects_.begin(), objects_.end(), apply);
   std::for_each(objects_.rbegin(), objects_.rend(), apply);
+}
+
+/// One transparent object over what is opaque: into `blends_` and `fronts_`.
+void Painter::DrawLayer(std::span<const Instance* const> parts, bool colours) {
+  layer_area_.Reset(buffer_.width / grid_, buffer_.height / grid_);
+  for (const Instance* part : parts) AddInstance(*part, eye_, layer_area_);
+  if (layer_area_.empty()) return;
+  const auto each_row = [&](auto&& function) {
+    for (int y = layer_area_.first_row(); y <= layer_area_.last_row(); ++y) {
+      const Area::Stretch& row = layer_area_.row(y);
+      for (int k = 0; k < grid_ * grid_ && !row.empty(); k += grid_)
+        function(Sample(row.first, y, k), static_cast<size_t>((row.last - row.first + 1) * grid_));
+    }
+  };
+  each_row([&](size_t at, size_t count) {
+    std::copy_n(&buffer_.nearness[at], count, &layer_.nearness[at]);
+    std::fill_n(&layer_.id[at], count, kNoTriangle);
+  });
+  // References go on after the others, so that both kinds of ids can stand side by side.
+  const uint32_t first_ref = buffer_.num_refs;
+  std::swap(layer_.refs, buffer_.refs);
+  layer_.num_refs = first_ref;
+  for (const Instance* part : parts) DrawInstance(*part, eye_, layer_, drawn_);
+  if (layer_.num_refs > first_ref) {
+    if (colours) {
+      Blend blend{.first = blends_.size(), .alpha = parts[0]->material.rgba[3]};
+      ShadeVisible(layer_, first_ref, layer_area_, &blend);
+      blend.count = blends_.size() - blend.first;
+      objects_.push_back(blend);
+    }
+    each_row([&](size_t at, size_t count) {
+      for (size_t s = at; s < at + count; ++s) {
+        if (layer_.id[s] != kNoTriangle)
+          fronts_.push_back({static_cast<uint32_t>(s), layer_.id[s], layer_.nearness[s]});
+      }
+    });
+  }
+  buffer_.num_refs = layer_.num_refs;
+  std::swap(layer_.refs, buffer_.refs);
 }
 
 // --- Shadows -----------------------------------------------------------------------------------
@@ -311,10 +347,23 @@ bool Painter::MakeShadows(const mjModel& model, FixedLayer* layer) {
 
 // --- Numbers out -------------------------------------------------------------------------------
 
+void Painter::Write(const Frame& frame) const {
+  for (int y = area_.first_row(); y <= area_.last_row(); ++y) {
+    const Area::Stretch& row = area_.row(y);
+    if (row.empty()) continue;
+    const auto pixel =
+        static_cast<size_t>(y) * static_cast<size_t>(frame.width) + static_cast<size_t>(row.first);
+    if (!frame.rgb.empty()) WriteRgb(y, row, &frame.rgb[3 * pixel]);
+    if (!frame.depth.empty()) WriteDepth(y, row, &frame.depth[pixel]);
+    if (!frame.segmentation.empty()) WriteSegmentation(y, row, &frame.segmentation[2 * pixel]);
+  }
+}
+
 /// Of a pixel's samples one that shows what most of them show.
-size_t Painter::MainSample(const VisibilityBuffer& buffer, int x, int y) const {
+size_t Painter::MainSample(int x, int y) const {
+  if (grid_ == 1) return Sample(x, y, 0);
   const auto shows = [&](int k) {
-    const uint32_t id = buffer.id[Sample(x, y, k)];
+    const uint32_t id = buffer_.id[Sample(x, y, k)];
     return id == kNoTriangle ? nullptr : drawn_[buffer_.refs[id].instance].instance;
   };
   int best = 0, most = 0;
@@ -326,54 +375,36 @@ size_t Painter::MainSample(const VisibilityBuffer& buffer, int x, int y) const {
   return Sample(x, y, best);
 }
 
-void Painter::WriteRgb(const Frame& frame) const {
-  uint8_t* out = frame.rgb.data();
-  for (int y = 0; y < frame.height; ++y) {
-    if (grid_ == 1) {
-      const uint32_t* row = &colours_[Sample(0, y, 0)];
-      for (int x = 0; x < frame.width; ++x, out += 3) {
-        out[0] = static_cast<uint8_t>(row[x]), out[1] = static_cast<uint8_t>(row[x] >> 8),
-        out[2] = static_cast<uint8_t>(row[x] >> 16);
-      }
-      continue;
+void Painter::WriteRgb(int y, Area::Stretch row, uint8_t* out) const {
+  const uint32_t* upper = &colours_[Sample(row.first, y, 0)];
+  if (grid_ == 1) {
+    for (int x = row.first; x <= row.last; ++x, out += 3, ++upper) {
+      out[0] = static_cast<uint8_t>(*upper), out[1] = static_cast<uint8_t>(*upper >> 8),
+      out[2] = static_cast<uint8_t>(*upper >> 16);
     }
-    const uint32_t* upper = &colours_[Sample(0, y, 0)];
-    const uint32_t* lower = &colours_[Sample(0, y, 2)];
-    for (int x = 0; x < frame.width; ++x, out += 3, upper += 2, lower += 2) {
-      for (int shift = 0; shift < 24; shift += 8) {
-        const auto channel = [&](uint32_t c) { return c >> shift & 255U; };
-        out[shift / 8] = static_cast<uint8_t>(
-            (channel(upper[0]) + channel(upper[1]) + channel(lower[0]) + channel(lower[1]) + 2) /
-            4);
-      }
+    return;
+  }
+  const uint32_t* lower = &colours_[Sample(row.first, y, 2)];
+  for (int x = row.first; x <= row.last; ++x, out += 3, upper += 2, lower += 2) {
+    for (int shift = 0; shift < 24; shift += 8) {
+      const auto channel = [&](uint32_t c) { return c >> shift & 255U; };
+      out[shift / 8] = static_cast<uint8_t>(
+          (channel(upper[0]) + channel(upper[1]) + channel(lower[0]) + channel(lower[1]) + 2) / 4);
     }
   }
 }
 
-void Painter::WriteDepth(const Frame& frame) const {
-  const VisibilityBuffer& seen = has_front_ ? front_ : buffer_;
-  float* out = frame.depth.data();
-  for (int y = 0; y < frame.height; ++y, out += frame.width) {
-    if (grid_ == 1) {
-      const float* row = &seen.nearness[Sample(0, y, 0)];
-      for (int x = 0; x < frame.width; ++x) out[x] = Depth(row[x]);
-    } else {
-      for (int x = 0; x < frame.width; ++x) out[x] = Depth(seen.nearness[MainSample(seen, x, y)]);
-    }
-  }
+void Painter::WriteDepth(int y, Area::Stretch row, float* out) const {
+  for (int x = row.first; x <= row.last; ++x) *out++ = Depth(buffer_.nearness[MainSample(x, y)]);
 }
 
-void Painter::WriteSegmentation(const Frame& frame) const {
-  const VisibilityBuffer& seen = has_front_ ? front_ : buffer_;
-  int32_t* out = frame.segmentation.data();
-  for (int y = 0; y < frame.height; ++y) {
-    for (int x = 0; x < frame.width; ++x, out += 2) {
-      const uint32_t id = seen.id[grid_ == 1 ? Sample(x, y, 0) : MainSample(seen, x, y)];
-      out[0] = out[1] = -1;
-      if (id == kNoTriangle) continue;
-      const Instance& instance = *drawn_[buffer_.refs[id].instance].instance;
-      out[0] = instance.object_id, out[1] = instance.object_type;
-    }
+void Painter::WriteSegmentation(int y, Area::Stretch row, int32_t* out) const {
+  for (int x = row.first; x <= row.last; ++x, out += 2) {
+    const uint32_t id = buffer_.id[MainSample(x, y)];
+    out[0] = out[1] = -1;
+    if (id == kNoTriangle) continue;
+    const Instance& instance = *drawn_[buffer_.refs[id].instance].instance;
+    out[0] = instance.object_id, out[1] = instance.object_type;
   }
 }
 

@@ -3,8 +3,10 @@
 // Internal to render/raster: one picture, from the state to the numbers.
 
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "simscale/render/raster/area.h"
 #include "simscale/render/raster/draw.h"
 #include "simscale/render/raster/eye.h"
 #include "simscale/render/raster/scene.h"
@@ -31,7 +33,11 @@ struct FixedLayer : ViewCache {
   std::vector<uint32_t> id, colours;
   std::vector<TriangleRef> refs;
   std::vector<std::pair<uint32_t, const Level*>> drawn;  ///< place in `fixed`
-  std::vector<VisibilityBuffer> shadows;                 ///< maps, one a light
+  // The same as pictures.
+  std::vector<uint8_t> rgb;
+  std::vector<float> depth;
+  std::vector<int32_t> segmentation;
+  std::vector<VisibilityBuffer> shadows;  ///< maps, one a light
 };
 
 /// Draws pictures of one model. Its buffers grow to what the largest took, then nothing allocates.
@@ -52,22 +58,29 @@ class Painter {
     int x = 0, y = 0;
   };
 
-  void DrawInstances(const std::vector<Instance>& instances, VisibilityBuffer& buffer);
-  bool TakeFixedLayer(const FixedLayer& cache);
-  void KeepFixedLayer(FixedLayer& cache) const;
+  void DrawInstances(const std::vector<Instance>& instances);
+  bool Fits(const FixedLayer& cache) const;
+  /// Takes over what lies in `area_`.
+  void TakeFixedLayer(const FixedLayer& cache);
+  /// Of `drawn_`, all that is drawn so far.
+  void KeepFixedLayer(bool colours, const Frame& frame, FixedLayer& cache);
   void FillSky();
   /// Shades what of `buffer` has ids from `first_ref` on; writes colours, or, if `blend` is not
   /// null, appends to the blends.
-  void ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows, Blend* blend);
-  void CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref, Rows rows);
+  void ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, const Area& area,
+                    Blend* blend);
+  void CollectFragments(const VisibilityBuffer& buffer, uint32_t first_ref, const Area& area);
   bool IsFirstOfPixel(const VisibilityBuffer& buffer, int y, size_t sample) const;
-  void DrawTransparent(bool colours, bool ids);
+  void DrawTransparent(bool colours);
+  void DrawLayer(std::span<const Instance* const> parts, bool colours);
   bool MakeShadows(const mjModel& model, FixedLayer* layer);
 
-  void WriteRgb(const Frame& frame) const;
-  void WriteDepth(const Frame& frame) const;
-  void WriteSegmentation(const Frame& frame) const;
-  size_t MainSample(const VisibilityBuffer& buffer, int x, int y) const;
+  /// What lies in `area_`.
+  void Write(const Frame& frame) const;
+  void WriteRgb(int y, Area::Stretch row, uint8_t* out) const;
+  void WriteDepth(int y, Area::Stretch row, float* out) const;
+  void WriteSegmentation(int y, Area::Stretch row, int32_t* out) const;
+  size_t MainSample(int x, int y) const;
   /// Sample k of a pixel, row by row.
   size_t Sample(int x, int y, int k) const {
     return static_cast<size_t>(y * grid_ + k / grid_) * static_cast<size_t>(buffer_.stride) +
@@ -81,8 +94,8 @@ class Painter {
   Deformables deformables_;
   Scene scene_;
   Eye eye_;
-  VisibilityBuffer buffer_, layer_, front_;
-  bool has_front_ = false;
+  Area area_;  ///< where this picture is drawn: elsewhere it is the fixed layer's
+  VisibilityBuffer buffer_, layer_;
   std::vector<Drawn> drawn_;
   std::vector<uint32_t> colours_;  ///< a sample, 0x00bbggrr
   ShadowMaps shadows_;
@@ -94,6 +107,12 @@ class Painter {
   std::vector<std::pair<uint32_t, uint32_t>> blends_;  ///< sample, colour
   std::vector<Blend> objects_;
   std::vector<const Instance*> transparent_;
+  Area layer_area_;
+  struct Front {
+    uint32_t sample = 0, id = 0;
+    float nearness = 0;
+  };
+  std::vector<Front> fronts_;  ///< samples of transparent objects
 };
 
 }  // namespace simscale::render::raster

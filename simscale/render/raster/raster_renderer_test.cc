@@ -201,15 +201,18 @@ TEST(RasterRenderer, ACacheChangesNoByte) {
       config.shadows = shadows;
       const auto renderer = MakeRenderer(scene.model.get(), config);
       const auto cache = renderer->MakeCache();
-      for (int step = 0; step < 6; ++step) {
+      for (int step = 0; step < 10; ++step) {
         Shot with(80, 60), without(80, 60);
         for (Shot* shot : {&with, &without}) {
-          renderer->Render(scene.model.get(), scene.data.get(), Camera::Named("side"),
-                           shot->frame(), shot == &with ? cache.get() : nullptr);
+          Frame frame = shot->frame();
+          if (step < 3 || step == 7) frame.rgb = {};  // kept without colours first
+          if (step == 8) frame.depth = {}, frame.segmentation = {};
+          renderer->Render(scene.model.get(), scene.data.get(), Camera::Named("side"), frame,
+                           shot == &with ? cache.get() : nullptr);
         }
         EXPECT_EQ(with, without) << samples << " samples, shadows " << shadows << ", " << step;
-        scene.data->qpos[2] -= 0.1;
-        if (step == 3) scene.model->geom_rgba[4] = 0.3F;  // what doesn't move changes its colour
+        scene.data->qpos[2] -= 0.06;
+        if (step == 5) scene.model->geom_rgba[4] = 0.3F;  // what doesn't move changes its colour
         mj_forward(scene.model.get(), scene.data.get());
       }
     }

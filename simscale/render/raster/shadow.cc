@@ -43,12 +43,14 @@ void MapRows(const View& light, const View& camera, float (&rows)[3][4]) {
   row(2, light.forward, 1, 0);
 }
 
-void ClearRows(VisibilityBuffer& buffer, Rows rows, float background) {
+void Clear(VisibilityBuffer& buffer, const Area& area, float background) {
   buffer.num_refs = 0;
-  if (rows.empty()) return;
-  const auto stride = static_cast<size_t>(buffer.stride);
-  std::fill_n(&buffer.nearness[static_cast<size_t>(rows.first) * stride],
-              static_cast<size_t>(rows.last - rows.first + 1) * stride, background);
+  for (int y = area.first_row(); y <= area.last_row(); ++y) {
+    const Area::Stretch& row = area.row(y);
+    if (row.empty()) continue;
+    const auto begin = buffer.nearness.begin() + static_cast<ptrdiff_t>(y) * buffer.stride;
+    std::fill(begin + row.first, begin + row.last + 1, background);
+  }
 }
 
 }  // namespace
@@ -68,21 +70,23 @@ void ShadowMaps::Draw(const Scene& scene, const ShadowConfig& config,
     map.eye = MakeEye(LightView(light, scene.view, config), config.size, config.size, 1);
     MapRows(map.eye.view, scene.view, map.rows);
     map.texel = 1 / map.eye.view.fx;
-    const bool is_new = map.moving.width != config.size;
-    map.moving.Resize(config.size, config.size);
-    const Rows all = {0, config.size - 1};
+    if (map.moving.width != config.size) {
+      map.moving.Resize(config.size, config.size);
+      map.dirty.Reset(config.size, config.size);
+      map.dirty.AddAll();
+    }
     drawn_.clear();
     if (fixed[i].width != config.size) {
       fixed[i].Resize(config.size, config.size);
-      ClearRows(fixed[i], all, map.eye.background);
+      fixed[i].Clear(map.eye.background);
       for (const Instance& instance : scene.fixed)
         DrawInstance(instance, map.eye, fixed[i], drawn_);
     }
     map.fixed = &fixed[i];
-    ClearRows(map.moving, is_new ? all : map.dirty, map.eye.background);
-    map.dirty = {};
+    Clear(map.moving, map.dirty, map.eye.background);
+    map.dirty.Reset(config.size, config.size);
     for (const Instance& instance : scene.moving) {
-      map.dirty = Union(map.dirty, RowsOf(instance, map.eye));
+      AddInstance(instance, map.eye, map.dirty);
       DrawInstance(instance, map.eye, map.moving, drawn_);
     }
   }

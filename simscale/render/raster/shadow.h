@@ -18,7 +18,7 @@ struct ShadowMap {
   float texel = 0;
   const VisibilityBuffer* fixed = nullptr;  ///< what doesn't move
   VisibilityBuffer moving;
-  Rows dirty;  ///< of `moving`
+  Area dirty;  ///< of `moving`
 };
 
 /// The map's size, and how MuJoCo aims it (vis.map.shadowclip and shadowscale, in metres and as a
