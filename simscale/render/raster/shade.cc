@@ -53,11 +53,70 @@ HWY_INLINE V Power(V base, float exponent) {
   return hn::IfThenElseZero(matters, power);
 }
 
-HWY_INLINE V3 Gather(const float* base, hn::Vec<I> at) {
+/// From each address, one a lane, four floats: all the first ones, all the second ones, ...
+struct Four {
+  V part[4];
+};
+HWY_INLINE Four LoadFours(const float* const* from, size_t offset) {
+#if HWY_TARGET == HWY_SCALAR
+  const float* at = from[0] + offset;
+  return {{Set(at[0]), Set(at[1]), Set(at[2]), Set(at[3])}};
+#else
   const F f;
-  const I i;
-  return {hn::GatherIndex(f, base, at), hn::GatherIndex(f, base, hn::Add(at, hn::Set(i, 1))),
-          hn::GatherIndex(f, base, hn::Add(at, hn::Set(i, 2)))};
+  // Row j: block b of 128 bits holds those of lane 4 b + j.
+  const auto row = [&](size_t j) HWY_ATTR {
+    const auto at = [&](size_t b) { return from[4 * b + j] + offset; };
+    if constexpr (hn::MaxLanes(F()) == 4) {
+      return hn::LoadU(f, at(0));
+    } else {
+      const hn::Half<F> half;
+      if constexpr (hn::MaxLanes(F()) == 8) {
+        return hn::Combine(f, hn::LoadU(half, at(1)), hn::LoadU(half, at(0)));
+      } else {
+        const hn::Half<hn::Half<F> > quarter;
+        return hn::Combine(f,
+                           hn::Combine(half, hn::LoadU(quarter, at(3)), hn::LoadU(quarter, at(2))),
+                           hn::Combine(half, hn::LoadU(quarter, at(1)), hn::LoadU(quarter, at(0))));
+      }
+    }
+  };
+  const V r0 = row(0), r1 = row(1), r2 = row(2), r3 = row(3);
+  const V low02 = hn::InterleaveLower(f, r0, r2), low13 = hn::InterleaveLower(f, r1, r3);
+  const V high02 = hn::InterleaveUpper(f, r0, r2), high13 = hn::InterleaveUpper(f, r1, r3);
+  return {{hn::InterleaveLower(f, low02, low13), hn::InterleaveUpper(f, low02, low13),
+           hn::InterleaveLower(f, high02, high13), hn::InterleaveUpper(f, high02, high13)}};
+#endif
+}
+
+/// Corners and normals of a vector of triangles.
+struct Surface {
+  V3 position[3], normal[3];
+};
+/// triangles[index[lane]] of the first `count` lanes.
+HWY_INLINE Surface LoadSurface(const Triangle* triangles, const uint32_t* index, size_t count) {
+  static_assert(sizeof(Triangle) == 24 * sizeof(float), "all of it is loaded, in fours");
+  const float* from[kLanes];
+  bool same = true;
+  for (size_t lane = 0; lane < hn::MaxLanes(F()); ++lane) {
+    const uint32_t at = index[lane < count ? lane : 0];
+    same &= at == index[0];
+    from[lane] = &triangles[at].position[0].x;
+  }
+  V all[20];
+  if (same) {  // a large triangle fills whole vectors
+    for (size_t k = 0; k < 18; ++k) all[k] = Set(from[0][k]);
+  } else {
+    for (size_t k = 0; k < 20; k += 4) {
+      const Four four = LoadFours(from, k);
+      for (size_t j = 0; j < 4; ++j) all[k + j] = four.part[j];
+    }
+  }
+  Surface s;
+  for (size_t k = 0; k < 3; ++k) {
+    s.position[k] = {all[3 * k], all[3 * k + 1], all[3 * k + 2]};
+    s.normal[k] = {all[9 + 3 * k], all[10 + 3 * k], all[11 + 3 * k]};
+  }
+  return s;
 }
 
 struct LightTerms {
@@ -143,13 +202,10 @@ HWY_INLINE V Lit(const ShadowMap& map, V3 q, V3 n) {
 void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& fragments, size_t first,
                     size_t count) {
   const F f;
-  const I i;
   const Scene& scene = *job.scene;
   const View& view = scene.view;
   const Instance& instance = *job.instance;
   const Material& material = instance.material;
-  const float* triangles = &job.level->triangles[0].position[0].x;
-  constexpr int kStride = static_cast<int>(sizeof(Triangle) / sizeof(float));
   const size_t lanes = hn::Lanes(f);
   const float ambient = scene.lights.empty() ? 0.3F : 0.0F;
   for (size_t at = first; at < first + count; at += lanes) {
@@ -165,20 +221,10 @@ void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& frag
     const V3 p = {hn::Add(Dot(Set(local.row[0]), q), Set(local.offset.x)),
                   hn::Add(Dot(Set(local.row[1]), q), Set(local.offset.y)),
                   hn::Add(Dot(Set(local.row[2]), q), Set(local.offset.z))};
-    // What lies past the last one belongs to another instance, or is padding.
-    const auto ours = hn::FirstN(i, std::min(lanes, first + count - at));
-    const auto triangle = hn::IfThenElseZero(
-        ours, hn::LoadU(i, reinterpret_cast<const int32_t*>(&fragments.triangle[at])));
-    const auto index = hn::Mul(triangle, hn::Set(i, kStride));
-    // A large triangle fills whole vectors: one load for all lanes then, not a gather.
-    const auto one = static_cast<int32_t>(fragments.triangle[at]);
-    const bool same = hn::AllTrue(i, hn::Or(hn::Not(ours), hn::Eq(triangle, hn::Set(i, one))));
-    const auto corner = [&](int offset) HWY_ATTR {
-      if (!same) return Gather(triangles + offset, index);
-      return Set(ToVec3(triangles + one * kStride + offset));
-    };
-    const V3 p0 = corner(0);
-    const V3 e1 = Sub(corner(3), p0), e2 = Sub(corner(6), p0);
+    const Surface surface = LoadSurface(job.level->triangles.data(), &fragments.triangle[at],
+                                        std::min(lanes, first + count - at));
+    const V3 p0 = surface.position[0];
+    const V3 e1 = Sub(surface.position[1], p0), e2 = Sub(surface.position[2], p0);
     const V3 d = Sub(p, p0);
     const V3 normal = Cross(e1, e2);
     const V scale = hn::Div(Set(1.0F), hn::Max(Dot(normal, normal), Set(1e-37F)));
@@ -187,7 +233,8 @@ void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& frag
     w1 = hn::Min(hn::Max(w1, Set(0.0F)), Set(1.0F));
     w2 = hn::Min(hn::Max(w2, Set(0.0F)), hn::Sub(Set(1.0F), w1));
     const V w0 = hn::Sub(hn::Sub(Set(1.0F), w1), w2);
-    const V3 smooth = Add(Add(Scale(corner(9), w0), Scale(corner(12), w1)), Scale(corner(15), w2));
+    const V3 smooth = Add(Add(Scale(surface.normal[0], w0), Scale(surface.normal[1], w1)),
+                          Scale(surface.normal[2], w2));
     // Normals go with the inverse transpose: rotation * (1 / scale .* n).
     const V3 stretched = {hn::Mul(smooth.x, Set(Inverse(instance.scale.x))),
                           hn::Mul(smooth.y, Set(Inverse(instance.scale.y))),
