@@ -1,6 +1,9 @@
 """Cameras as observations, recorded pictures, and the renderer for models of the user's own."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import gymnasium
 import h5py
@@ -150,8 +153,28 @@ def test_a_policy_learns_from_pictures_and_is_evaluated_with_them(simscale, tmp_
     assert first["episodes"] == json.loads(again.stdout)["episodes"]
     other = simscale("eval", "run", "--env-name", "reach", "--n-episodes", 1, exit_code=2).stderr
     assert "reads the observation 'front_rgb', which this environment lacks" in other
+    assert_python_plays_the_same(tmp_path / "run", first["episodes"])
+    assert "us a call" in simscale("bench", "policy", "run", "--calls", 3).stdout
     missing = simscale(*train[:-3], "other", "--max-steps", 2, "images=[frnt_rgb]", exit_code=2).stderr
     assert "unknown picture 'frnt_rgb'. Did you mean 'front_rgb'?" in missing
+
+
+def assert_python_plays_the_same(run: Path, episodes: list[dict]) -> None:
+    policy = simscaleai.load_policy(run)
+    assert policy.image_keys == {"front_rgb": (32, 32, 3)}
+    env = simscaleai.make_env("reach", cameras={"front": {"width": 32, "height": 32}})
+    for episode in episodes[:2]:
+        observation, _ = env.reset(seed=episode["seed"] if episode is episodes[0] else None)
+        policy.reset()
+        total, length, ended = 0.0, 0, False
+        while not ended:
+            observation, reward, terminated, truncated, _ = env.step(policy.act(observation))
+            total, length, ended = total + reward, length + 1, terminated or truncated
+        assert (length, total) == (episode["length"], episode["return"])
+    with pytest.raises(ValueError, match=r"'front_rgb' must have the shape \(32, 32, 3\) or \(N, 32, 32, 3\)"):
+        policy.act({**observation, "front_rgb": np.zeros((30, 32, 3), np.uint8)})
+    with pytest.raises(ValueError, match="'front_rgb' is a picture and must be uint8, got float32"):
+        policy.act({**observation, "front_rgb": np.zeros((32, 32, 3), np.float32)})
 
 
 def test_render_draws_sheets_and_videos(simscale, tmp_path):
@@ -189,6 +212,13 @@ def test_renderer_draws_any_model_as_mujoco_does():
     with pytest.raises(ValueError, match="camera 7: the model has 1 cameras"):
         renderer.render(data, 7)
     assert "raster" in repr(renderer)
+
+
+def test_pictures_are_as_mujocos_on_random_states():
+    likeness = Path(__file__).parent.parent / "bench/likeness.py"
+    result = subprocess.run([sys.executable, likeness, "--states", "8"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("same id on") == 6
 
 
 def test_gymnasium_checks_an_environment_with_cameras():

@@ -50,8 +50,13 @@ class Policy:
 
     @property
     def observation_keys(self) -> dict[str, int]:
-        """The observations that it reads, with how many numbers each has."""
+        """The state observations that it reads, with how many numbers each has."""
         return self.info["observations"]
+
+    @property
+    def image_keys(self) -> dict[str, tuple[int, int, int]]:
+        """The cameras' pictures that it reads, uint8, with their shapes (height, width, 3)."""
+        return self.info["images"]
 
     def act(self, observation: Observation) -> np.ndarray:
         """The action [A] for an observation of one environment, or [N, A] for those of a vector; float32.
@@ -60,14 +65,14 @@ class Policy:
         where the policy reads one key alone. Raises ValueError for a missing key, another size, another
         number of rows than before, and for numbers that are not finite.
         """
-        arrays, single = self._arrays(observation)
-        num_rows = len(arrays[0])
+        states, images, single = self._arrays(observation)
+        num_rows = len((states + images)[0])
         if self._num_rows not in (None, num_rows):
             raise ValueError(
                 f"observation: this policy has acted for {self._num_rows} rows, got {num_rows}; call reset(),"
                 " or load it once more for the other environment"
             )
-        actions = self._native.act(arrays)
+        actions = self._native.act(states, images)
         self._num_rows = num_rows
         return actions[0] if single else actions
 
@@ -88,30 +93,41 @@ class Policy:
             raise ValueError(f"rows must be {shape} bool, got {mask.dtype} of the shape {mask.shape}")
         self._native.reset(np.flatnonzero(mask).astype(np.int32))
 
-    def _arrays(self, observation: Observation) -> tuple[list[np.ndarray], bool]:
-        keys = self.observation_keys
+    def _arrays(self, observation: Observation) -> tuple[list[np.ndarray], list[np.ndarray], bool]:
+        """States, images, each with a row an environment; and whether it was one environment alone."""
+        shapes = {key: (size,) for key, size in self.observation_keys.items()} | self.image_keys
         if not isinstance(observation, Mapping):
-            if len(keys) != 1:
+            if len(shapes) != 1:
                 raise ValueError(
-                    f"observation must be a dictionary with {', '.join(keys)}, got"
+                    f"observation must be a dictionary with {', '.join(shapes)}, got"
                     f" {type(observation).__name__}"
                 )
-            observation = {next(iter(keys)): observation}
-        arrays, dimensions = [], set()
-        for key, size in keys.items():
+            observation = {next(iter(shapes)): observation}
+        states: list[np.ndarray] = []
+        images: list[np.ndarray] = []
+        dimensions = set()
+        for key, shape in shapes.items():
             if key not in observation:
                 raise ValueError(
                     f"observation lacks {key!r}, which this policy ({self.info['env_name']}) reads; it has"
                     f" {', '.join(observation)}"
                 )
-            array = np.ascontiguousarray(observation[key], np.float32)
-            if array.ndim not in (1, 2) or array.shape[-1] != size:
+            array = np.asarray(observation[key])
+            rows = array.ndim - len(shape)
+            if rows not in (0, 1) or array.shape[rows:] != shape:
+                sides = ", ".join(map(str, shape))
+                one = f"({sides},)" if len(shape) == 1 else f"({sides})"
                 raise ValueError(
-                    f"observation {key!r} must have the shape ({size},) or (N, {size}), got {array.shape};"
+                    f"observation {key!r} must have the shape {one} or (N, {sides}), got {array.shape};"
                     f" this policy was trained on {self.info['env_name']!r}"
                 )
-            dimensions.add(array.shape[:-1])
-            arrays.append(array.reshape(-1, size))
+            dimensions.add(array.shape[:rows])
+            if key in self.image_keys:
+                if array.dtype != np.uint8:
+                    raise ValueError(f"observation {key!r} is a picture and must be uint8, got {array.dtype}")
+                images.append(np.ascontiguousarray(array).reshape(-1, *shape))
+            else:
+                states.append(np.ascontiguousarray(array, np.float32).reshape(-1, *shape))
         if len(dimensions) > 1:
             raise ValueError(f"observation: its keys differ in their number of rows, {sorted(dimensions)}")
-        return arrays, not dimensions.pop()
+        return states, images, not dimensions.pop()

@@ -15,15 +15,21 @@ Policy::Policy(const std::string& checkpoint, const policy::PolicyAgentOptions& 
   for (const policy::ObservationKey& key : info_.spec.observations) {
     specs_.push_back({key.name, {key.size}});
   }
+  for (const policy::ImageKey& key : info_.spec.images) {
+    image_specs_.push_back({key.name, {key.height, key.width, 3}, env::Element::kUint8});
+  }
 }
 
 nb::dict Policy::Info() const {
-  nb::dict observations, info;
+  nb::dict observations, images, info;
   for (const auto& key : info_.spec.observations) observations[key.name.c_str()] = key.size;
+  for (const auto& key : info_.spec.images)
+    images[key.name.c_str()] = nb::make_tuple(key.height, key.width, 3);
   info["path"] = info_.dir.string();
   info["policy"] = info_.spec.policy;
   info["env_name"] = info_.spec.env_name;
   info["observations"] = observations;
+  info["images"] = images;
   info["action_dim"] = info_.spec.action_dim;
   info["n_obs_steps"] = info_.spec.n_obs_steps;
   info["horizon"] = info_.spec.horizon;
@@ -42,14 +48,14 @@ nb::dict Policy::Info() const {
   return info;
 }
 
-nb::object Policy::Act(
-    const std::vector<nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>>&
-        observations) {
-  if (observations.size() != specs_.size()) {
-    throw ShapeError(
-        Cat("the policy reads ", specs_.size(), " observations, got ", observations.size()));
+nb::object Policy::Act(const std::vector<StateArray>& observations,
+                       const std::vector<ImageArray>& images) {
+  if (observations.size() != specs_.size() || images.size() != image_specs_.size()) {
+    throw ShapeError(Cat("the policy reads ", specs_.size(), " observations and ",
+                         image_specs_.size(), " images, got ", observations.size(), " and ",
+                         images.size()));
   }
-  const size_t n = observations.front().shape(0);
+  const size_t n = observations.empty() ? images.front().shape(0) : observations.front().shape(0);
   env::ObservationView view;
   view.num_rows = static_cast<int>(n);
   for (size_t k = 0; k < specs_.size(); ++k) {
@@ -66,6 +72,19 @@ nb::object Policy::Act(
       }
     }
     view.keys.push_back({&specs_[k], {array.data(), array.size()}, {}, {}});
+  }
+  for (size_t k = 0; k < image_specs_.size(); ++k) {
+    const auto& array = images[k];
+    const std::vector<int>& shape = image_specs_[k].shape;
+    bool fits = array.shape(0) == n;
+    for (size_t d = 0; d < shape.size(); ++d)
+      fits &= array.shape(d + 1) == static_cast<size_t>(shape[d]);
+    if (!fits) {
+      throw ShapeError(Cat("image '", image_specs_[k].name, "' must be [", n, ", ", shape[0], ", ",
+                           shape[1], ", 3], got [", array.shape(0), ", ", array.shape(1), ", ",
+                           array.shape(2), ", ", array.shape(3), "]"));
+    }
+    view.keys.push_back({&image_specs_[k], {}, {array.data(), array.size()}, {}});
   }
   const auto dim = static_cast<size_t>(info_.spec.action_dim);
   std::vector<float> action(n * dim);

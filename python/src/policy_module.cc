@@ -25,7 +25,7 @@ NB_MODULE(_policy, m) {
           },
           "checkpoint"_a, nb::kw_only(), "device"_a, "n_action_steps"_a)
       .def("info", &Policy::Info)
-      .def("act", &Policy::Act, "observations"_a)
+      .def("act", &Policy::Act, "observations"_a, "images"_a)
       .def("reset", &Policy::Reset, "rows"_a);
 }
 

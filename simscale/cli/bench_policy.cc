@@ -37,6 +37,8 @@ struct BenchPolicyConfig {
 struct Observations {
   std::vector<env::ObservationSpec> specs;
   std::vector<std::vector<float>> buffers;
+  std::vector<env::ObservationSpec> image_specs;
+  std::vector<std::vector<uint8_t>> images;
   env::ObservationView view;
 
   Observations(const policy::PolicySpec& spec, int rows, uint64_t seed) {
@@ -46,14 +48,24 @@ struct Observations {
       buffers.emplace_back(static_cast<size_t>(rows * key.size));
       for (float& value : buffers.back()) value = static_cast<float>(rng.Normal());
     }
+    for (const policy::ImageKey& key : spec.images) {
+      image_specs.push_back({key.name, {key.height, key.width, 3}, env::Element::kUint8});
+      images.emplace_back(static_cast<size_t>(rows) * static_cast<size_t>(key.size()));
+      for (uint8_t& value : images.back()) value = static_cast<uint8_t>(rng.Below(256));
+    }
     view.num_rows = rows;
-    for (size_t i = 0; i < specs.size(); ++i) view.keys.push_back({&specs[i], buffers[i], {}});
+    for (size_t i = 0; i < specs.size(); ++i) view.keys.push_back({&specs[i], buffers[i], {}, {}});
+    for (size_t i = 0; i < images.size(); ++i)
+      view.keys.push_back({&image_specs[i], {}, images[i], {}});
   }
 };
 
 void SaveCall(const std::string& path, const Observations& observations,
               const std::vector<float>& actions) {
   nlohmann::ordered_json json = {{"schema", 1}, {"batch", observations.view.num_rows}};
+  for (size_t i = 0; i < observations.images.size(); ++i) {
+    json["images"][observations.image_specs[i].name] = observations.images[i];
+  }
   for (size_t i = 0; i < observations.specs.size(); ++i) {
     json["observations"][observations.specs[i].name] = observations.buffers[i];
   }

@@ -19,6 +19,7 @@
 #include "simscale/data/reader.h"
 #include "simscale/data/writer.h"
 #include "simscale/render/gl_renderer.h"
+#include "simscale/render/renderer.h"
 #include "simscale/render/video.h"
 #include "simscale/sim/scene.h"
 #include "simscale/tasks/registry.h"
@@ -63,6 +64,27 @@ std::string CheckTasks() {
     text += Cat(text.empty() ? "" : ", ", name, " (", HumanSeconds(watch.seconds()), ")");
   }
   return text;
+}
+
+/// What draws cameras' observations.
+std::string CheckRaster() {
+  const auto task = tasks::MakeTask(tasks::LoadTaskConfig("reach"));
+  const mjModel* model = task->model().get();
+  const sim::Data data(task->model());
+  mj_forward(model, data.get());
+  render::RenderConfig look;
+  look.backend = "raster", look.width = 64, look.height = 64;
+  look.samples = 1, look.shadows = false;
+  const auto renderer = render::MakeRenderer(model, look);
+  const auto draw = [&] {
+    renderer->Picture(model, data.get(), render::Camera::Choose(model, ""));
+  };
+  draw();  // buffers grow
+  const Stopwatch watch;
+  constexpr int kCount = 20;
+  for (int i = 0; i < kCount; ++i) draw();
+  return Cat(renderer->Describe(), ", ", Fixed(1e3 * watch.seconds() / kCount, 2),
+             " ms a picture of 64x64");
 }
 
 std::string CheckDataset() {
@@ -167,6 +189,7 @@ int RunChecks(const Output& output) {
       {"threads", CheckThreads},
       {"tasks", CheckTasks},
       {"dataset", CheckDataset},
+      {"rasteriser", CheckRaster},
       {"network", [] { return Probe(TorchExecutable(), "torch"); }},
       {"OpenGL egl", [&] { return probe_gl("egl"); }, true},
       {"OpenGL osmesa", [&] { return probe_gl("osmesa"); }, true},

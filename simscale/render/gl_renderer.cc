@@ -132,7 +132,7 @@ struct GlRenderer::Impl {
     const std::unique_ptr<mjModel, ModelDeleter> copy(mj_copyModel(nullptr, &model));
     copy->vis.global.offwidth = config.width;
     copy->vis.global.offheight = config.height;
-    copy->vis.quality.offsamples = config.samples;
+    copy->vis.quality.offsamples = config.samples > 1 ? config.samples : 0;
     copy->vis.quality.shadowsize = config.shadows ? config.shadow_size : 0;
     Current current(*context);
     info = ReadInfo(*context);
