@@ -107,10 +107,13 @@ std::string PlainEnvName(const std::string& name) {
 std::filesystem::path PresetFor(const std::string& model, const std::string& env_name) {
   std::vector<std::string> known;
   for (const auto& entry : policy::ListPolicies()) known.push_back(entry.name);
-  const std::string base = model.substr(0, model.find("_debug"));
-  if (std::find(known.begin(), known.end(), base) == known.end())
-    throw UserError(UnknownName("model", model, known));
   const fs::path presets = ShareDir() / "presets";
+  // A policy, or a variant that has a preset of its own: bc_debug, bc_pixels.
+  const bool is_known = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
+    return model == name ||
+           (model.starts_with(name + "_") && fs::exists(presets / (model + ".yaml")));
+  });
+  if (!is_known) throw UserError(UnknownName("model", model, known));
   if (!env_name.empty()) {
     const fs::path own = presets / Cat(model, "_", PlainEnvName(env_name), ".yaml");
     if (fs::exists(own)) return own;

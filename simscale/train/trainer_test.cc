@@ -237,7 +237,9 @@ TEST_F(TrainerTest, EveryPresetReadsAndTheDebugOneTrains) {
   EXPECT_GE(count, 4);
   EXPECT_EQ(PresetFor("bc", "SimScale/PickPlace-v0").filename(), "bc_pick_place.yaml");
   EXPECT_EQ(PresetFor("bc", "other").filename(), "bc.yaml");
+  EXPECT_EQ(PresetFor("bc_pixels", "reach").filename(), "bc_pixels_reach.yaml");
   EXPECT_THROW(PresetFor("bcx", ""), UserError);
+  EXPECT_THROW(PresetFor("bc_x", ""), UserError);
   TrainConfig config =
       ComposeTrainConfig("bc_debug", "toy", "", {"train.lr=3e-4", "policy.bc.hidden=[16]"});
   EXPECT_EQ(config.train.lr, 3e-4);

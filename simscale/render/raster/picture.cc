@@ -235,7 +235,7 @@ void Painter::ShadeVisible(const VisibilityBuffer& buffer, uint32_t first_ref, c
       }
     };
     for (size_t i = first; i < first + count; ++i) {
-      const uint32_t colour = Pack(fragments_.r[i], fragments_.g[i], fragments_.b[i]);
+      const uint32_t colour = fragments_.colour[i];
       const size_t sample = fragments_.sample[i];
       if (grid_ == 1) {
         put(sample, colour);

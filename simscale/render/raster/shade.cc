@@ -88,22 +88,36 @@ HWY_INLINE Four LoadFours(const float* const* from, size_t offset) {
 #endif
 }
 
-/// Corners and normals of a vector of triangles.
-struct Surface {
-  V3 position[3], normal[3];
+/// Where the fragments are: lane by lane, in the mesh's frame, and the triangles that they lie on.
+struct Places {
+  V3 p;
+  const Triangle* triangle[kLanes];
+  bool same = true;  ///< one triangle for all
 };
-/// triangles[index[lane]] of the first `count` lanes.
-HWY_INLINE Surface LoadSurface(const Triangle* triangles, const uint32_t* index, size_t count) {
-  static_assert(sizeof(Triangle) == 24 * sizeof(float), "all of it is loaded, in fours");
-  const float* from[kLanes];
-  bool same = true;
+/// index: of the first `count` lanes.
+HWY_INLINE void FindTriangles(const Triangle* triangles, const uint32_t* index, size_t count,
+                              Places& places) {
+  places.same = true;
   for (size_t lane = 0; lane < hn::MaxLanes(F()); ++lane) {
     const uint32_t at = index[lane < count ? lane : 0];
-    same &= at == index[0];
-    from[lane] = &triangles[at].position[0].x;
+    places.same &= at == index[0];
+    places.triangle[lane] = &triangles[at];
   }
+}
+
+/// The surface's normal there, of any length, in the mesh's frame.
+HWY_INLINE V3 SmoothNormal(const Places& places) {
+  static_assert(sizeof(Triangle) == 24 * sizeof(float), "all of it is loaded, in fours");
+  const Triangle& first = *places.triangle[0];
+  const auto equal = [](Vec3 a, Vec3 b) { return a.x == b.x && a.y == b.y && a.z == b.z; };
+  if (places.same && equal(first.normal[0], first.normal[1]) &&
+      equal(first.normal[0], first.normal[2]))
+    return Set(first.normal[0]);  // a floor, a side of a box
+  const float* from[kLanes];
+  for (size_t lane = 0; lane < hn::MaxLanes(F()); ++lane)
+    from[lane] = &places.triangle[lane]->position[0].x;
   V all[20];
-  if (same) {  // a large triangle fills whole vectors
+  if (places.same) {
     for (size_t k = 0; k < 18; ++k) all[k] = Set(from[0][k]);
   } else {
     for (size_t k = 0; k < 20; k += 4) {
@@ -111,12 +125,18 @@ HWY_INLINE Surface LoadSurface(const Triangle* triangles, const uint32_t* index,
       for (size_t j = 0; j < 4; ++j) all[k + j] = four.part[j];
     }
   }
-  Surface s;
-  for (size_t k = 0; k < 3; ++k) {
-    s.position[k] = {all[3 * k], all[3 * k + 1], all[3 * k + 2]};
-    s.normal[k] = {all[9 + 3 * k], all[10 + 3 * k], all[11 + 3 * k]};
-  }
-  return s;
+  const auto vector = [&](size_t k) HWY_ATTR { return V3{all[k], all[k + 1], all[k + 2]}; };
+  const V3 p0 = vector(0);
+  const V3 e1 = Sub(vector(3), p0), e2 = Sub(vector(6), p0);
+  const V3 d = Sub(places.p, p0);
+  const V3 normal = Cross(e1, e2);
+  const V scale = hn::Div(Set(1.0F), hn::Max(Dot(normal, normal), Set(1e-37F)));
+  V w1 = hn::Mul(Dot(Cross(d, e2), normal), scale);
+  V w2 = hn::Mul(Dot(Cross(e1, d), normal), scale);
+  w1 = hn::Min(hn::Max(w1, Set(0.0F)), Set(1.0F));
+  w2 = hn::Min(hn::Max(w2, Set(0.0F)), hn::Sub(Set(1.0F), w1));
+  const V w0 = hn::Sub(hn::Sub(Set(1.0F), w1), w2);
+  return Add(Add(Scale(vector(9), w0), Scale(vector(12), w1)), Scale(vector(15), w2));
 }
 
 struct LightTerms {
@@ -218,23 +238,13 @@ void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& frag
     } else {
       q = Scale(Add(q, Set(view.forward)), depth);
     }
-    const V3 p = {hn::Add(Dot(Set(local.row[0]), q), Set(local.offset.x)),
-                  hn::Add(Dot(Set(local.row[1]), q), Set(local.offset.y)),
-                  hn::Add(Dot(Set(local.row[2]), q), Set(local.offset.z))};
-    const Surface surface = LoadSurface(job.level->triangles.data(), &fragments.triangle[at],
-                                        std::min(lanes, first + count - at));
-    const V3 p0 = surface.position[0];
-    const V3 e1 = Sub(surface.position[1], p0), e2 = Sub(surface.position[2], p0);
-    const V3 d = Sub(p, p0);
-    const V3 normal = Cross(e1, e2);
-    const V scale = hn::Div(Set(1.0F), hn::Max(Dot(normal, normal), Set(1e-37F)));
-    V w1 = hn::Mul(Dot(Cross(d, e2), normal), scale);
-    V w2 = hn::Mul(Dot(Cross(e1, d), normal), scale);
-    w1 = hn::Min(hn::Max(w1, Set(0.0F)), Set(1.0F));
-    w2 = hn::Min(hn::Max(w2, Set(0.0F)), hn::Sub(Set(1.0F), w1));
-    const V w0 = hn::Sub(hn::Sub(Set(1.0F), w1), w2);
-    const V3 smooth = Add(Add(Scale(surface.normal[0], w0), Scale(surface.normal[1], w1)),
-                          Scale(surface.normal[2], w2));
+    Places places;
+    places.p = {hn::Add(Dot(Set(local.row[0]), q), Set(local.offset.x)),
+                hn::Add(Dot(Set(local.row[1]), q), Set(local.offset.y)),
+                hn::Add(Dot(Set(local.row[2]), q), Set(local.offset.z))};
+    FindTriangles(job.level->triangles.data(), &fragments.triangle[at],
+                  std::min(lanes, first + count - at), places);
+    const V3 smooth = SmoothNormal(places);
     // Normals go with the inverse transpose: rotation * (1 / scale .* n).
     const V3 stretched = {hn::Mul(smooth.x, Set(Inverse(instance.scale.x))),
                           hn::Mul(smooth.y, Set(Inverse(instance.scale.y))),
@@ -264,6 +274,23 @@ void LightFragments(const ShadeJob& job, const MeshFrame& local, Fragments& frag
   }
 }
 
+/// Colours of 0 .. 1 as bytes, 0x00bbggrr.
+void PackColours(Fragments& fragments, size_t first, size_t count) {
+  const F f;
+  const I i;
+  const auto byte = [&](const float* from) HWY_ATTR {
+    const V c = hn::Min(hn::Max(hn::LoadU(f, from), Set(0.0F)), Set(1.0F));
+    return hn::ConvertTo(i, hn::MulAdd(c, Set(255.0F), Set(0.5F)));
+  };
+  const hn::RebindToUnsigned<F> u;
+  for (size_t at = first; at < first + count; at += hn::Lanes(f)) {
+    const auto red = byte(&fragments.r[at]);
+    const auto green = hn::ShiftLeft<8>(byte(&fragments.g[at]));
+    const auto blue = hn::ShiftLeft<16>(byte(&fragments.b[at]));
+    hn::StoreU(hn::BitCast(u, hn::Or(red, hn::Or(green, blue))), u, &fragments.colour[at]);
+  }
+}
+
 }  // namespace simscale::render::raster::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -272,6 +299,7 @@ namespace simscale::render::raster {
 namespace {
 
 HWY_EXPORT(LightFragments);
+HWY_EXPORT(PackColours);
 
 /// Where a ray through a pixel goes in a mesh's frame, and how it turns from pixel to pixel.
 struct Ray {
@@ -396,7 +424,7 @@ Vec3 PixelDirection(const View& view, float x, float y) {
 void Fragments::Resize(size_t count) {
   const size_t padded = count + kLanes;
   if (sample.size() >= padded) return;
-  for (auto* list : {&sample, &triangle}) list->resize(padded);
+  for (auto* list : {&sample, &triangle, &colour}) list->resize(padded);
   for (auto* list : {&x, &y, &depth, &r, &g, &b}) list->resize(padded);
 }
 
@@ -411,11 +439,12 @@ MeshFrame ToMeshFrame(const Instance& instance, Vec3 camera) {
   return frame;
 }
 
-void Shade(const ShadeJob& job, Fragments& fragments, size_t first, size_t count) {
-  if (count == 0) return;
+namespace {
+
+/// Textures, fog and haze over the lit colours.
+void Finish(const ShadeJob& job, const MeshFrame& frame, Fragments& fragments, size_t first,
+            size_t count) {
   const Scene& scene = *job.scene;
-  const MeshFrame frame = ToMeshFrame(*job.instance, scene.view.position);
-  HWY_DYNAMIC_DISPATCH(LightFragments)(job, frame, fragments, first, count);
   const auto change = [&](size_t i, auto&& function) {
     const Vec3 colour = function(Vec3{fragments.r[i], fragments.g[i], fragments.b[i]});
     fragments.r[i] = colour.x, fragments.g[i] = colour.y, fragments.b[i] = colour.z;
@@ -445,6 +474,16 @@ void Shade(const ShadeJob& job, Fragments& fragments, size_t first, size_t count
       change(i, [&](Vec3 c) { return Mix(c, scene.haze.colour, haze.alpha); });
     }
   }
+}
+
+}  // namespace
+
+void Shade(const ShadeJob& job, Fragments& fragments, size_t first, size_t count) {
+  if (count == 0) return;
+  const MeshFrame frame = ToMeshFrame(*job.instance, job.scene->view.position);
+  HWY_DYNAMIC_DISPATCH(LightFragments)(job, frame, fragments, first, count);
+  Finish(job, frame, fragments, first, count);
+  HWY_DYNAMIC_DISPATCH(PackColours)(fragments, first, count);
 }
 
 Vec3 SkyColour(const Scene& scene, float x, float y) {

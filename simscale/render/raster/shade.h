@@ -17,7 +17,8 @@ struct Fragments {
   std::vector<uint32_t> triangle;  ///< of the instance's level
   std::vector<float> x, y;         ///< pixels, where on the picture
   std::vector<float> depth;        ///< m
-  std::vector<float> r, g, b;      ///< 0 .. 1, out
+  std::vector<float> r, g, b;      ///< 0 .. 1
+  std::vector<uint32_t> colour;    ///< out: the same as bytes, 0x00bbggrr
 
   /// Makes room for that many, and for a vector past the last.
   void Resize(size_t count);
