@@ -49,6 +49,14 @@ HWY_INLINE V Power(V base, float exponent) {
   constexpr float kLogLeast = -6.9F;
   const auto matters = hn::Gt(base, Set(std::exp(kLogLeast / exponent)));
   if (hn::AllFalse(f, matters)) return Set(0.0F);
+  if (exponent > 0 && exponent <= 128 && exponent == std::floor(exponent)) {
+    V power = Set(1.0F);  // by squaring: MuJoCo's default is 64
+    for (auto rest = static_cast<unsigned>(exponent); rest != 0; rest >>= 1) {
+      if ((rest & 1U) != 0) power = hn::Mul(power, base);
+      base = hn::Mul(base, base);
+    }
+    return hn::IfThenElseZero(matters, power);
+  }
   const V power = hn::Exp(f, hn::Mul(Set(exponent), hn::Log(f, hn::Max(base, Set(1e-30F)))));
   return hn::IfThenElseZero(matters, power);
 }
