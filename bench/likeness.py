@@ -22,7 +22,12 @@ import ours
 from render import CAMERA, KINDS, LOOK, Reference
 
 SCENES = Path(__file__).parent / "scenes"
-CASES: dict[str, str | int] = {"reach": CAMERA, "pick_place": CAMERA, "ant_v5": "track", "humanoid_v5": "track"}
+CASES: dict[str, str | int] = {
+    "reach": CAMERA,
+    "pick_place": CAMERA,
+    "ant_v5": "track",
+    "humanoid_v5": "track",
+}
 SAME_DEPTH = 1e-3  # m
 ASKED = {"ids": 0.995, "depth": 0.995, "colour": 3.0}
 
@@ -70,7 +75,7 @@ def look_at(data: mujoco.MjData, eye: np.ndarray) -> None:
     right = np.cross((0, 0, 1), backwards)
     right /= np.linalg.norm(right)
     frame = np.stack([right, np.cross(backwards, right), backwards], axis=1)
-    data.mocap_pos[0] = eye + (0, 0, 0.3)
+    data.mocap_pos[0] = (*eye, 0, 0, 0.3)
     mujoco.mju_mat2Quat(data.mocap_quat[0], frame.ravel())
 
 

@@ -171,7 +171,9 @@ def assert_python_plays_the_same(run: Path, episodes: list[dict]) -> None:
             observation, reward, terminated, truncated, _ = env.step(policy.act(observation))
             total, length, ended = total + reward, length + 1, terminated or truncated
         assert (length, total) == (episode["length"], episode["return"])
-    with pytest.raises(ValueError, match=r"'front_rgb' must have the shape \(32, 32, 3\) or \(N, 32, 32, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"'front_rgb' must have the shape \(32, 32, 3\) or \(N, 32, 32, 3\)"
+    ):
         policy.act({**observation, "front_rgb": np.zeros((30, 32, 3), np.uint8)})
     with pytest.raises(ValueError, match="'front_rgb' is a picture and must be uint8, got float32"):
         policy.act({**observation, "front_rgb": np.zeros((32, 32, 3), np.float32)})

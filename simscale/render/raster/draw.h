@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "simscale/render/raster/mesh.h"
+#include "simscale/render/raster/projection.h"
 
 namespace simscale::render::raster {
 
@@ -33,18 +34,6 @@ struct VisibilityBuffer {
   void Clear(float background);
 };
 
-/// How camera coordinates (x right, y down, depth) map to samples.
-struct Projection {
-  float fx = 1, fy = 1, cx = 0, cy = 0;
-  float near = 0.01F, far = 100;
-  bool orthographic = false;
-  /// Lengths of the normals of the frustum's left, right, top and bottom planes.
-  float side[4] = {1, 1, 1, 1};
-  /// The most samples a length of 1 m across the view can take at depth 1 m.
-  float scale = 1;
-};
-Projection MakeProjection(float fx, float fy, float cx, float cy, int width, int height);
-
 /// Nearness as a function of the place on the screen, in samples.
 struct NearnessPlane {
   double dx = 0, dy = 0, base = 0;
@@ -61,17 +50,6 @@ struct DrawCall {
   float max_scale = 1;  ///< of lengths, mesh to world
   NearnessPlane flat;   ///< of a mesh that is one plane
 };
-
-/// Where a sphere lies on the screen, in samples (a bound), and how near it comes.
-struct Extent {
-  bool visible = false;  ///< some of it may be in the frustum
-  bool safe = false;     ///< all of it is in front of the near plane and within the guard band
-  int x0 = 0, y0 = 0, x1 = 0, y1 = 0;  ///< clipped to the buffer; both ends belong to it
-  float span = 0;                      ///< its longer side, before clipping
-  float nearest = 0;                   ///< nearness; infinite where it reaches the near plane
-};
-Extent SphereExtent(const Projection& projection, const float rows[3][4], Vec3 center, float radius,
-                    int width, int height);
 
 /// Whether something of the extent may be nearer than what the buffer holds.
 bool MayBeSeen(const VisibilityBuffer& buffer, const Extent& extent);
