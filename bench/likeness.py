@@ -75,7 +75,7 @@ def look_at(data: mujoco.MjData, eye: np.ndarray) -> None:
     right = np.cross((0, 0, 1), backwards)
     right /= np.linalg.norm(right)
     frame = np.stack([right, np.cross(backwards, right), backwards], axis=1)
-    data.mocap_pos[0] = (*eye, 0, 0, 0.3)
+    data.mocap_pos[0] = eye + np.array([0, 0, 0.3])
     mujoco.mju_mat2Quat(data.mocap_quat[0], frame.ravel())
 
 

@@ -18,23 +18,23 @@ SIMSCALE = Path(os.environ.get("SIMSCALE_BIN", ROOT / "build/release/bin/simscal
 MOST_BUSY = 0.3  # cores, before a run whose timings may be quoted
 
 
-def simscale(*arguments: object, quiet: bool = True) -> str:
+def simscale(*arguments: object, quiet: bool = True, environment: dict[str, str] | None = None) -> str:
     """Runs the built command and returns its standard output; where it fails, the benchmark ends.
 
-    quiet: what it says on standard error is shown only then, else at once."""
+    quiet: what it says on standard error is shown only then, else at once. environment: in place of ours."""
     if not os.access(SIMSCALE, os.X_OK):
         sys.exit(f"error: no command at {SIMSCALE}: run 'make build', or set SIMSCALE_BIN")
     command = [str(SIMSCALE), *map(str, arguments)]
     stderr = subprocess.PIPE if quiet else None
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment)
     if result.returncode != 0:
         sys.stderr.write(result.stderr or "")
         sys.exit(f"error: '{' '.join(command)}' ended with status {result.returncode}")
     return result.stdout
 
 
-def simscale_json(*arguments: object) -> dict[str, Any]:
-    return json.loads(simscale(*arguments, "--json", "-"))
+def simscale_json(*arguments: object, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    return json.loads(simscale(*arguments, "--json", "-", environment=environment))
 
 
 def spread(values: list[float]) -> dict[str, Any]:
