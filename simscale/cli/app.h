@@ -10,7 +10,7 @@
 #include "simscale/config/fields.h"
 
 // CLI11 takes seconds to compile: only the files that need it include it.
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library's own name
 class App;
 class Option;
 }  // namespace CLI

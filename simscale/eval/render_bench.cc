@@ -138,7 +138,7 @@ void RenderBenchConfig::Describe(config::Fields& f) {
   f.Field("seed", seed, {.help = "of the states"});
 }
 
-RenderBenchReport BenchRendering(std::shared_ptr<const env::Task> task,
+RenderBenchReport BenchRendering(const std::shared_ptr<const env::Task>& task,
                                  const RenderBenchConfig& config) {
   const mjModel* model = task->model().get();
   const render::Camera camera = render::Camera::Choose(model, config.camera);

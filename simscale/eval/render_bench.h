@@ -43,7 +43,7 @@ struct RenderBenchReport {
   double colour_error = 0;  ///< mean absolute, of 255
 };
 
-RenderBenchReport BenchRendering(std::shared_ptr<const env::Task> task,
+RenderBenchReport BenchRendering(const std::shared_ptr<const env::Task>& task,
                                  const RenderBenchConfig& config);
 
 std::string RenderBenchAsJson(const RenderBenchReport& report, const RenderBenchConfig& config,

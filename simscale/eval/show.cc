@@ -54,8 +54,8 @@ void CheckShowPath(const fs::path& path) {
     ThrowUser("--out must end in .png or .mp4, got ", path.string());
 }
 
-void WriteShow(std::shared_ptr<const env::Task> task, const Tape& tape, const ShowConfig& config,
-               const std::string& title, const fs::path& path) {
+void WriteShow(const std::shared_ptr<const env::Task>& task, const Tape& tape,
+               const ShowConfig& config, const std::string& title, const fs::path& path) {
   CheckShowPath(path);
   const auto takes = Finished(tape);
   const render::Camera camera = render::Camera::Choose(task->model().get(), config.camera);

@@ -28,7 +28,8 @@ void CheckShowPath(const std::filesystem::path& path);
 /// Draws the finished takes of the tape: a PNG contact sheet (an episode a row, unless one frame of
 /// each is wanted), or an MP4 with the episodes side by side, at the control rate; an episode that
 /// is over stands still. Throws UserError if there is no take or the camera is unknown, IoError.
-void WriteShow(std::shared_ptr<const env::Task> task, const Tape& tape, const ShowConfig& config,
-               const std::string& title, const std::filesystem::path& path);
+void WriteShow(const std::shared_ptr<const env::Task>& task, const Tape& tape,
+               const ShowConfig& config, const std::string& title,
+               const std::filesystem::path& path);
 
 }  // namespace simscale::eval
