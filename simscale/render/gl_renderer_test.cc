@@ -13,6 +13,7 @@
 // Whatever needs another state of the process runs in a child process (EXPECT_EXIT).
 
 // OSMesa leaks some 200 bytes a context of its own (its window buffers), which we can't mend.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the sanitizer's name for it
 extern "C" const char* __lsan_default_suppressions() { return "leak:libOSMesa.so\n"; }
 
 namespace simscale::render {

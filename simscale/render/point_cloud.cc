@@ -22,8 +22,9 @@ void MakePointCloud(const mjModel* model, const mjData* data, const Camera& came
     out[kPointSize - 1] = -1;
     if (pixel >= pixels || frame.segmentation[2 * pixel] < 0) return;
     const auto width = static_cast<size_t>(frame.width);
-    const float x = static_cast<float>(pixel % width) + 0.5F;
-    const float y = static_cast<float>(pixel / width) + 0.5F;
+    const size_t row = pixel / width;
+    const float x = static_cast<float>(pixel - row * width) + 0.5F;
+    const float y = static_cast<float>(row) + 0.5F;
     const float depth = frame.depth[pixel];
     const float spread = view.orthographic ? 1 : depth;
     const raster::Vec3 p = view.position + view.forward * depth +

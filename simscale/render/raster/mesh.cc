@@ -162,7 +162,8 @@ void AddLevels(const Indexed& mesh, Mesh& result) {
   size_t before = mesh.indices.size();
   std::vector<unsigned> indices(mesh.indices.size());
   while (before / 3 > kFewest) {
-    const size_t target = static_cast<size_t>(static_cast<float>(before / 3) * kRatio) * 3;
+    const size_t triangles = before / 3;
+    const size_t target = static_cast<size_t>(static_cast<float>(triangles) * kRatio) * 3;
     float error = 0;
     indices.resize(mesh.indices.size());
     indices.resize(meshopt_simplify(indices.data(), mesh.indices.data(), mesh.indices.size(),

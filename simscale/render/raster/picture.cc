@@ -7,9 +7,11 @@
 namespace simscale::render::raster {
 namespace {
 
-uint32_t ToByte(float c) {
-  return c > 0 ? static_cast<uint32_t>(std::min(c, 1.0F) * 255.0F + 0.5F) : 0;
+/// x >= 0. lround would be a call.
+uint32_t Round(float x) {
+  return static_cast<uint32_t>(x + 0.5F);  // NOLINT(bugprone-incorrect-roundings)
 }
+uint32_t ToByte(float c) { return c > 0 ? Round(std::min(c, 1.0F) * 255.0F) : 0; }
 uint32_t Pack(float r, float g, float b) { return ToByte(r) | ToByte(g) << 8 | ToByte(b) << 16; }
 
 uint32_t BlendOver(uint32_t under, uint32_t over, float alpha) {
@@ -17,7 +19,7 @@ uint32_t BlendOver(uint32_t under, uint32_t over, float alpha) {
   for (int shift = 0; shift < 24; shift += 8) {
     const float a = static_cast<float>(under >> shift & 255U);
     const float b = static_cast<float>(over >> shift & 255U);
-    result |= static_cast<uint32_t>(a + (b - a) * alpha + 0.5F) << shift;
+    result |= Round(a + (b - a) * alpha) << shift;
   }
   return result;
 }
