@@ -32,7 +32,8 @@ uint32_t MixTexels(uint32_t a, uint32_t b, float t) {
   for (int shift = 0; shift < 24; shift += 8) {
     const float from = static_cast<float>(a >> shift & 255U);
     const float to = static_cast<float>(b >> shift & 255U);
-    result |= static_cast<uint32_t>(from + (to - from) * t + 0.5F) << shift;
+    const float mixed = from + (to - from) * t + 0.5F;  // never negative; lround would be a call
+    result |= static_cast<uint32_t>(mixed) << shift;
   }
   return result;
 }
