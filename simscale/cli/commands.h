@@ -2,11 +2,12 @@
 
 #include "simscale/cli/app.h"
 
-/// The commands: one file each, listed in order in AddCommands. Of train, list-models and
+/// The commands: one file each, listed in order in AddCommands. Of train, rl, list-models and
 /// `bench policy` the executable without LibTorch has the names only.
 namespace simscale::cli {
 
 inline constexpr char kTrainHelp[] = "train a policy on a dataset";
+inline constexpr char kRlHelp[] = "train a policy by reinforcement learning (PPO)";
 inline constexpr char kListModelsHelp[] = "list the policies that can be trained";
 inline constexpr char kBenchPolicyHelp[] = "measure how long a policy's call takes";
 /// Prints docs/cli.md; hidden, as is docs-tasks, which prints docs/task-reference.md.
@@ -16,6 +17,7 @@ void AddCommands(Cli& cli);
 
 void AddDatagen(Cli& cli);
 void AddTrain(Cli& cli);
+void AddRl(Cli& cli);
 void AddEval(Cli& cli);
 void AddRender(Cli& cli);
 void AddData(Cli& cli);

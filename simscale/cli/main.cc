@@ -5,6 +5,7 @@ namespace simscale::cli {
 void AddCommands(Cli& cli) {
   AddDatagen(cli);
   AddTrain(cli);
+  AddRl(cli);
   AddEval(cli);
   AddRender(cli);
   AddData(cli);

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "simscale/cli/commands.h"
+#include "simscale/cli/evaluate_hook.h"
 #include "simscale/cli/output.h"
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -8,7 +9,6 @@
 #include "simscale/common/log.h"
 #include "simscale/common/stopwatch.h"
 #include "simscale/data/reader.h"
-#include "simscale/eval/evaluator.h"
 #include "simscale/tasks/registry.h"
 #include "simscale/train/run.h"
 
@@ -79,21 +79,7 @@ train::TrainHooks MakeHooks(const Request& request, const std::vector<std::strin
                ": made with another version of the task's model (meshes or MuJoCo differ); the "
                "evaluations use the present one");
   }
-  train::TrainHooks hooks;
-  hooks.evaluate = [task](env::Agent& agent, const train::EvalRequest& wanted) {
-    const eval::EvalConfig eval_config{.n_episodes = wanted.n_episodes, .seed = wanted.seed};
-    const eval::EvalReport report =
-        eval::EvaluateWithSeed(task, agent, wanted.seed, eval_config, nullptr, "evaluation");
-    return train::EvalResult{.n_episodes = static_cast<int>(report.episodes.size()),
-                             .successes = static_cast<int>(report.successes),
-                             .success_rate = report.success_rate,
-                             .ci_low = report.success_ci95.low,
-                             .ci_high = report.success_ci95.high,
-                             .mean_return = report.mean_return,
-                             .mean_length = report.mean_length,
-                             .mean_reward_terms = report.mean_reward_terms};
-  };
-  return hooks;
+  return EvaluateOn(task);
 }
 
 std::string ResultAsJson(const train::TrainResult& result) {

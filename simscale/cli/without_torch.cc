@@ -20,7 +20,7 @@ bool AlwaysNeedsTorch(int argc, char** argv) {
   }
   if (words.empty()) return false;
   // The last two describe the flags of all commands.
-  for (const char* name : {"train", "list-models", "completion", kDocsCommand}) {
+  for (const char* name : {"train", "rl", "list-models", "completion", kDocsCommand}) {
     if (words[0] == name) return true;
   }
   return words.size() == 2 && words[0] == "bench" && words[1] == "policy";
@@ -70,6 +70,7 @@ policy::CheckpointInfo ReadCheckpoint(const std::string&) {
 
 // Only their lines in the help: StartBackend hands over before they are parsed.
 void AddTrain(Cli& cli) { cli.Add(nullptr, "train", kTrainHelp); }
+void AddRl(Cli& cli) { cli.Add(nullptr, "rl", kRlHelp); }
 void AddListModels(Cli& cli) { cli.Add(nullptr, "list-models", kListModelsHelp); }
 void AddBenchPolicy(Cli& cli, Command& bench) { cli.Add(&bench, "policy", kBenchPolicyHelp); }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "simscale/policy/bc/config.h"
+#include "simscale/policy/ppo/config.h"
 
 namespace simscale::policy {
 
@@ -11,10 +12,12 @@ namespace simscale::policy {
 struct PolicyConfig {
   std::string name = "bc";
   BcConfig bc;
+  GaussianConfig ppo;
 
   void Describe(config::Fields& f) {
     f.Field("name", name, {.help = "policy (see list-models)"});
     f.Struct("bc", bc, "behaviour cloning");
+    f.Struct("ppo", ppo, "the Gaussian policy of reinforcement learning");
   }
 };
 

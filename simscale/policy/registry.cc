@@ -3,6 +3,7 @@
 #include "simscale/common/error.h"
 #include "simscale/policy/bc/bc.h"
 #include "simscale/policy/load.h"
+#include "simscale/policy/ppo/gaussian_policy.h"
 
 namespace simscale::policy {
 namespace {
@@ -29,6 +30,18 @@ const std::vector<Entry>& Entries() {
          return std::make_shared<BcPolicy>(spec, config.bc);
        },
        .std_floor = [](const PolicyConfig& config) { return config.bc.std_floor; }},
+      {.name = "ppo",
+       .help = "Gaussian policy of reinforcement learning: `simscale rl` trains it",
+       .fill =
+           [](const PolicyConfig& config, PolicySpec* spec) {
+             spec->n_obs_steps = config.ppo.n_obs_steps;
+             spec->horizon = 1;
+             spec->n_action_steps = 1;
+           },
+       .make = [](const PolicyConfig& config, const PolicySpec& spec) -> std::shared_ptr<Policy> {
+         return std::make_shared<GaussianPolicy>(spec, config.ppo);
+       },
+       .std_floor = [](const PolicyConfig&) { return 1e-2; }},
   };
   return kEntries;
 }

@@ -8,21 +8,26 @@
 
 namespace simscale::train {
 
-FusedAdamW::FusedAdamW(const torch::nn::Module& module, const LoopConfig& config)
-    : beta1_(config.betas.at(0)),
-      beta2_(config.betas.at(1)),
+policy::NamedTensors NamedParameters(const torch::nn::Module& module) {
+  policy::NamedTensors parameters;
+  for (const auto& item : module.named_parameters())
+    if (item.value().requires_grad()) parameters.emplace_back(item.key(), item.value());
+  return parameters;
+}
+
+FusedAdamW::FusedAdamW(const policy::NamedTensors& parameters, const AdamWConfig& config)
+    : beta1_(config.betas[0]),
+      beta2_(config.betas[1]),
       eps_(config.eps),
       grad_clip_(config.grad_clip) {
   groups_.resize(2);
   groups_[0].weight_decay = config.weight_decay;
-  for (const auto& item : module.named_parameters()) {
-    const torch::Tensor& param = item.value();
-    if (!param.requires_grad()) continue;
+  for (const auto& [name, param] : parameters) {
     Group& group = groups_[param.dim() >= 2 ? 0 : 1];
     group.params.push_back(param);
     group.exp_avg.push_back(torch::zeros_like(param, torch::MemoryFormat::Preserve).detach());
     group.exp_avg_sq.push_back(torch::zeros_like(param, torch::MemoryFormat::Preserve).detach());
-    group.names.push_back(item.key());
+    group.names.push_back(name);
     if (!step_.defined())
       step_ = torch::zeros({}, torch::dtype(torch::kFloat32).device(param.device()));
   }

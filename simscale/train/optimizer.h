@@ -2,20 +2,30 @@
 
 #include <torch/torch.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "simscale/policy/tensor_io.h"
-#include "simscale/train/config.h"
 
 namespace simscale::train {
+
+struct AdamWConfig {
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0;
+  double grad_clip = 0;  ///< largest global gradient norm; 0: no clipping
+};
+
+/// Those that want a gradient, by name.
+policy::NamedTensors NamedParameters(const torch::nn::Module& module);
 
 /// AdamW (Loshchilov and Hutter, 2019) in torch's fused kernel, with clipping of the global
 /// gradient norm in the same pass and without waiting for the device. Matrices decay; biases, norms
 /// and other vectors don't. A step whose gradient or loss is not finite changes nothing.
 class FusedAdamW {
  public:
-  FusedAdamW(const torch::nn::Module& module, const LoopConfig& config);
+  FusedAdamW(const policy::NamedTensors& parameters, const AdamWConfig& config);
 
   struct StepResult {
     torch::Tensor grad_norm;  ///< scalar, before clipping

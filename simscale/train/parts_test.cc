@@ -106,11 +106,8 @@ std::pair<torch::nn::Sequential, torch::nn::Sequential> Twins() {
 
 TEST(Optimizer, EqualsTorchsAdamWWithClipping) {
   auto [ours, theirs] = Twins();
-  LoopConfig config;
-  config.lr = 1e-2;
-  config.weight_decay = 0.1;
-  config.grad_clip = 0.5;
-  FusedAdamW optimizer(*ours, config);
+  FusedAdamW optimizer(NamedParameters(*ours),
+                       {.betas = {0.9, 0.95}, .weight_decay = 0.1, .grad_clip = 0.5});
   std::vector<torch::Tensor> matrices, vectors;
   for (torch::Tensor& p : theirs->parameters()) (p.dim() >= 2 ? matrices : vectors).push_back(p);
   auto options = [](double decay) {
@@ -146,7 +143,7 @@ TEST(Optimizer, EqualsTorchsAdamWWithClipping) {
 
 TEST(Optimizer, AStepThatIsNotFiniteChangesNothing) {
   auto [net, before] = Twins();
-  FusedAdamW optimizer(*net, LoopConfig());
+  FusedAdamW optimizer(NamedParameters(*net), {.grad_clip = 1});
   std::vector<torch::Tensor> state;
   for (const auto& [name, tensor] : optimizer.State()) state.push_back(tensor.clone());
   const torch::Tensor loss = net->forward(torch::full({1, 5}, NAN)).sum();
@@ -249,11 +246,11 @@ TEST(Metrics, ResumeKeepsWhatTheCheckpointKnows) {
   const std::string second = "{\"step\":10,\"kind\":\"eval\",\"success_rate\":1}\n";
   EXPECT_EQ(ReadFile(dir / "metrics.jsonl"),
             first + second + "{\"step\":20,\"kind\":\"train\",\"loss\":null}\n");
-  Metrics(dir, {.step = 10});
+  { const Metrics resumed(dir, {.step = 10}); }
   EXPECT_EQ(ReadFile(dir / "metrics.jsonl"), first + second);
-  Metrics(dir, {.step = 10, .redo = true});
+  { const Metrics resumed(dir, {.step = 10, .redo = true}); }
   EXPECT_EQ(ReadFile(dir / "metrics.jsonl"), first);
-  Metrics(dir, {});
+  { const Metrics fresh(dir, {}); }
   EXPECT_EQ(ReadFile(dir / "metrics.jsonl"), "");
   fs::remove_all(dir);
 }

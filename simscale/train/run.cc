@@ -21,7 +21,7 @@ bool AlreadyDone(const TrainConfig& config, TrainResult* result) {
   const LoopState state =
       LoopStateFromJson(ReadFile(latest / "state.json"), (latest / "state.json").string());
   if (state.step < config.train.steps || !state.due_done) return false;
-  RequireSameSettings(config, latest);
+  RequireSameSettings(RunFolderOf(config), latest);
   // A finished run needs no dataset; but one that is there, and another, is a mistake.
   if (fs::exists(config.dataset)) {
     const data::DatasetReader reader(config.dataset);

@@ -1,9 +1,7 @@
 #include "simscale/train/run_dir.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
-#include <string_view>
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -13,14 +11,6 @@
 namespace simscale::train {
 namespace {
 
-/// Settings that a resumed run may change: they do not touch what is learned. (The dataset is
-/// compared by its content, not by its path.) `steps` bends the schedule, but going on for longer
-/// is what people resume for.
-constexpr std::array<std::string_view, 10> kMayDiffer = {
-    "checkpoint_dir",   "dataset",         "device",           "num_threads",
-    "train.steps",      "train.log_every", "train.eval_every", "train.eval_episodes",
-    "train.save_every", "train.keep_last"};
-
 bool IsRun(const fs::path& dir) {
   return fs::exists(dir / "config.yaml") || fs::is_symlink(dir / "latest") ||
          !policy::ListCheckpoints(dir).empty();
@@ -28,14 +18,14 @@ bool IsRun(const fs::path& dir) {
 
 /// The first setting that differs: "train.lr was 0.001, now 0.0003"; "" if none.
 std::string FirstDifference(const config::Node& old, const config::Node& now,
-                            const std::string& path) {
-  if (std::find(kMayDiffer.begin(), kMayDiffer.end(), path) != kMayDiffer.end()) return "";
+                            const std::string& path, const std::vector<std::string>& may_differ) {
+  if (std::find(may_differ.begin(), may_differ.end(), path) != may_differ.end()) return "";
   if (old.kind == config::Node::Kind::kMap && now.kind == config::Node::Kind::kMap) {
     for (const auto& [key, value] : now.map) {
       const std::string below = path.empty() ? key : path + "." + key;
       const config::Node* before = old.Find(key);
       if (!before) continue;  // a setting that the older version lacked has its default
-      std::string difference = FirstDifference(*before, value, below);
+      std::string difference = FirstDifference(*before, value, below, may_differ);
       if (!difference.empty()) return difference;
     }
     return "";
@@ -99,37 +89,46 @@ std::string ConfigToYaml(const TrainConfig& config) {
   return config::ToYaml(config::Write(config));
 }
 
-void RequireSameSettings(const TrainConfig& config, const fs::path& checkpoint) {
-  const config::Node old = config::LoadYaml(checkpoint / "config.yaml");
-  config::Node now = config::Write(config);
-  // Empty means the dataset's own, which the checkpoint has by name.
-  if (const config::Node* env_name = old.Find("env_name"); config.env_name.empty() && env_name)
-    now.Set("env_name", *env_name);
-  const std::string difference = FirstDifference(old, now, "");
-  if (!difference.empty())
-    ThrowUser(config.checkpoint_dir, ": can't resume with other settings: ", difference,
-              ". Give the same, or another --checkpoint-dir");
+RunFolder RunFolderOf(const TrainConfig& config) {
+  return {.dir = config.checkpoint_dir,
+          .flag = "--checkpoint-dir",
+          .config = config::Write(config),
+          // The dataset is compared by its content, not by its path. `steps` bends the schedule,
+          // but going on for longer is what people resume for.
+          .may_differ = {"checkpoint_dir", "dataset", "device", "num_threads", "train.steps",
+                         "train.log_every", "train.eval_every", "train.eval_episodes",
+                         "train.save_every", "train.keep_last"}};
 }
 
-std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOptions& options,
+void RequireSameSettings(const RunFolder& run, const fs::path& checkpoint) {
+  const config::Node old = config::LoadYaml(checkpoint / "config.yaml");
+  config::Node now = run.config;
+  const config::Node *before = old.Find("env_name"), *name = now.Find("env_name");
+  if (before && name && name->scalar.empty()) now.Set("env_name", *before);
+  const std::string difference = FirstDifference(old, now, "", run.may_differ);
+  if (!difference.empty())
+    ThrowUser(run.dir.string(), ": can't resume with other settings: ", difference,
+              ". Give the same, or another ", run.flag);
+}
+
+std::optional<fs::path> PrepareRunDir(const RunFolder& folder, const TrainOptions& options,
                                       std::unique_ptr<FolderLock>* lock) {
-  const fs::path dir = config.checkpoint_dir;
-  if (dir.empty()) ThrowUser("checkpoint_dir: must not be empty");
+  const fs::path& dir = folder.dir;
+  if (dir.empty()) ThrowUser("the run folder (", folder.flag, ") must have a name");
   if (fs::exists(dir) && !fs::is_directory(dir))
-    ThrowUser(dir.string(), ": is a file, --checkpoint-dir must be a folder");
+    ThrowUser(dir.string(), ": is a file, ", folder.flag, " must be a folder");
   const auto take = [&] {
     *lock = std::make_unique<FolderLock>(
         dir,
-        "another process trains in this folder. Wait for it, or choose another "
-        "--checkpoint-dir");
+        Cat("another process trains in this folder. Wait for it, or choose another ", folder.flag));
   };
   if (fs::exists(dir)) {
     take();
     RemoveStaleTempsIn(dir);
     const bool run = IsRun(dir);
     if (!run && !fs::is_empty(dir))
-      ThrowUser(dir.string(),
-                ": holds files that are no training run; choose another --checkpoint-dir");
+      ThrowUser(dir.string(), ": holds files that are no training run; choose another ",
+                folder.flag);
     if (run && !options.resume && !options.overwrite)
       ThrowUser(dir.string(),
                 ": a run is already there. --resume goes on with it, --overwrite deletes it and "
@@ -141,7 +140,7 @@ std::optional<fs::path> PrepareRunDir(const TrainConfig& config, const TrainOpti
   std::optional<fs::path> from;
   if (options.resume && fs::is_symlink(dir / "latest"))
     from = policy::ResolveCheckpoint(dir / "latest");
-  if (from) RequireSameSettings(config, *from);
+  if (from) RequireSameSettings(folder, *from);
   return from;
 }
 

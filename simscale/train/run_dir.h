@@ -4,8 +4,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "simscale/common/file.h"
+#include "simscale/config/node.h"
 #include "simscale/train/config.h"
 #include "simscale/train/run.h"
 
@@ -27,9 +29,20 @@ std::string LoopStateToJson(const LoopState& state);
 /// Throws UserError that begins with `where` for bad text.
 LoopState LoopStateFromJson(const std::string& json, const std::string& where);
 
-/// Throws UserError that names the first setting in which `config` differs from what the checkpoint
-/// was made with, of those that a resumed run may not change.
-void RequireSameSettings(const TrainConfig& config, const std::filesystem::path& checkpoint);
+/// A run folder as the command that works in it knows it.
+struct RunFolder {
+  std::filesystem::path dir;
+  std::string flag;     ///< what names it on the command line: "--checkpoint-dir"
+  config::Node config;  ///< resolved
+  /// Settings that a resumed run may change: they do not touch what is learned.
+  std::vector<std::string> may_differ;
+};
+RunFolder RunFolderOf(const TrainConfig& config);
+
+/// Throws UserError that names the first setting in which the folder's config differs from what the
+/// checkpoint was made with, of those that a resumed run may not change. An empty env_name means
+/// the checkpoint's.
+void RequireSameSettings(const RunFolder& run, const std::filesystem::path& checkpoint);
 
 /// Settles what happens with the run folder, makes and locks it; its config.yaml is the caller's.
 /// Returns the checkpoint to go on from, or nothing for a fresh start. Throws UserError:
@@ -37,7 +50,7 @@ void RequireSameSettings(const TrainConfig& config, const std::filesystem::path&
 ///   the folder holds something that is no run;
 ///   the run was made with other settings (names the first that differs);
 ///   another process trains in it.
-std::optional<std::filesystem::path> PrepareRunDir(const TrainConfig& config,
+std::optional<std::filesystem::path> PrepareRunDir(const RunFolder& run,
                                                    const TrainOptions& options,
                                                    std::unique_ptr<FolderLock>* lock);
 

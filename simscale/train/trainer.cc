@@ -72,7 +72,7 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
   LoadDataset();
   BuildModel();
   // Not before the settings are known to work: with overwrite, this deletes the old run.
-  const std::optional<fs::path> from = PrepareRunDir(config_, options_, &lock_);
+  const std::optional<fs::path> from = PrepareRunDir(RunFolderOf(config_), options_, &lock_);
   if (from) Restore(*from);
   WriteFileAtomic(fs::path(config_.checkpoint_dir) / "config.yaml", ConfigToYaml(config_));
   metrics_ = std::make_unique<Metrics>(
@@ -132,7 +132,12 @@ void Trainer::BuildModel() {
   averaged_->to(device_);
   averaged_->eval();
   dataset_.To(device_);
-  optimizer_ = std::make_unique<FusedAdamW>(*policy_, config_.train);
+  optimizer_ = std::make_unique<FusedAdamW>(
+      NamedParameters(*policy_),
+      AdamWConfig{.betas = {config_.train.betas[0], config_.train.betas[1]},
+                  .eps = config_.train.eps,
+                  .weight_decay = config_.train.weight_decay,
+                  .grad_clip = config_.train.grad_clip});
   ema_ = std::make_unique<Ema>(*policy_, *averaged_);
   sums_ = torch::zeros({4}, torch::dtype(torch::kFloat32).device(device_));
   SeedTorch(config_.seed, kDropout);

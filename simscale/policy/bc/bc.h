@@ -1,17 +1,13 @@
 #pragma once
 
 #include "simscale/policy/bc/config.h"
-#include "simscale/policy/nets/image_encoder.h"
 #include "simscale/policy/nets/mlp.h"
+#include "simscale/policy/nets/observation_features.h"
 #include "simscale/policy/policy.h"
 
 namespace simscale::policy {
 
-/// Behaviour cloning: [B, T, S] normalised, flattened to [B, T*S], an MLP, reshaped to [B, H, A].
-/// With displacement_scale, the differences between observed positions are inputs as well, through
-/// asinh: millimetres near zero, where "is the cube between the fingers" is decided, and bounded
-/// far away. (A network must else find them as small differences of large numbers.) Pictures, if
-/// the spec has any, are encoded each by a network of its own and join the inputs. The loss is the
+/// Behaviour cloning: the observation's features, an MLP, reshaped to [B, H, A]. The loss is the
 /// mean over the steps inside the episode and over A of |e|, e^2 or huber(e).
 class BcPolicy : public Policy {
  public:
@@ -23,11 +19,8 @@ class BcPolicy : public Policy {
 
  private:
   torch::Tensor Predict(const Observation& observation);  ///< -> [B, H, A], not clipped
-  /// [B, T, S] as observed -> [B, T, 3 * pairs].
-  torch::Tensor Displacements(const torch::Tensor& state_BTS) const;
   BcConfig config_;
-  torch::Tensor from_, to_;  ///< [3 * pairs] places of the pairs' components in the state
-  std::vector<ImageEncoder> encoders_;  ///< one a picture
+  ObservationFeatures features_;
   Mlp net_{nullptr};
 };
 

@@ -38,14 +38,14 @@ torch::Tensor MlpImpl::Activate(const torch::Tensor& x) const {
   return x;
 }
 
-torch::Tensor MlpImpl::forward(torch::Tensor x) {
+torch::Tensor MlpImpl::Hidden(torch::Tensor x) {
   for (size_t i = 0; i + 1 < linears_.size(); ++i) {
     x = linears_[i]->forward(x);
     if (!norms_.empty()) x = norms_[i]->forward(x);
     x = Activate(x);
     if (dropout_ > 0 && is_training()) x = torch::dropout(x, dropout_, true);
   }
-  return linears_.back()->forward(x);
+  return x;
 }
 
 }  // namespace simscale::policy

@@ -22,7 +22,11 @@ class MlpImpl : public torch::nn::Module {
  public:
   /// Throws UserError for an unknown activation.
   explicit MlpImpl(const MlpOptions& options);
-  torch::Tensor forward(torch::Tensor x);
+  torch::Tensor forward(torch::Tensor x) { return Head(Hidden(std::move(x))); }
+  /// All but the last linear layer, and that one.
+  torch::Tensor Hidden(torch::Tensor x);
+  torch::Tensor Head(const torch::Tensor& hidden) { return linears_.back()->forward(hidden); }
+  std::vector<torch::nn::Linear>& linears() { return linears_; }
 
  private:
   enum class Activation { kRelu, kGelu, kSilu, kTanh, kElu };

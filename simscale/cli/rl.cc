@@ -1,0 +1,114 @@
+#include <nlohmann/json.hpp>
+
+#include "simscale/cli/commands.h"
+#include "simscale/cli/evaluate_hook.h"
+#include "simscale/cli/output.h"
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/common/interrupt.h"
+#include "simscale/common/stopwatch.h"
+#include "simscale/common/text.h"
+#include "simscale/rl/run.h"
+#include "simscale/tasks/registry.h"
+
+namespace simscale::cli {
+namespace {
+
+struct Flags {
+  std::string env_name;
+  bool resume = false, overwrite = false;
+  std::string json;
+};
+
+/// The task's preset with flags and KEY=VALUE applied. A run that is resumed knows its own.
+rl::RlConfig Compose(const Command& command, const Flags& flags) {
+  command.Arguments();
+  std::vector<std::string> overrides, task;
+  for (const std::string& assignment : command.Overrides()) {
+    if (assignment.starts_with("task."))
+      task.push_back(assignment.substr(5));
+    else
+      overrides.push_back(assignment);
+  }
+  const std::string name = flags.env_name.empty() ? "" : tasks::CanonicalTaskName(flags.env_name);
+  rl::RlConfig config = rl::ComposeRlConfig(name, command.config_file(), overrides);
+  const fs::path run = config.save_path;
+  if (flags.resume && name.empty() && command.config_file().empty() &&
+      fs::exists(run / "config.yaml")) {
+    config = rl::LoadRunConfig(run, overrides);
+    config.save_path = run.string();
+  } else if (name.empty() && command.config_file().empty()) {
+    ThrowUser("rl needs a task: --env-name NAME. simscale list-envs lists them.");
+  }
+  for (const auto& more : {command.TaskOverrides(), task})
+    config.task.insert(config.task.end(), more.begin(), more.end());
+  return config;
+}
+
+std::string ResultAsJson(const rl::RlResult& result) {
+  const nlohmann::ordered_json json = {
+      {"schema", 1},
+      {"run_dir", result.run_dir.string()},
+      {"step", result.step},
+      {"finished", result.finished},
+      {"already_done", result.already_done},
+      {"best_step", result.best_step},
+      {"best_success_rate", result.best_success},
+      {"best_success_ci95", {result.best_ci_low, result.best_ci_high}},
+      {"best_mean_return", result.best_return},
+      {"seconds", result.seconds},
+      {"env_steps_per_second", result.steps_per_second}};
+  return json.dump(1) + "\n";
+}
+
+std::string ResultAsText(const rl::RlResult& result) {
+  if (result.already_done)
+    return Cat(result.run_dir.string(), ": done already, ", result.step, " steps\n");
+  std::string text =
+      Cat(result.run_dir.string(), ": ", result.step, " steps in ", HumanSeconds(result.seconds),
+          ", ", Fixed(result.steps_per_second, 0), " steps/s, best at step ", result.best_step);
+  if (result.best_success >= 0)
+    text += Cat(": success ", Fixed(100 * result.best_success, 1), " % (95 % interval ",
+                Fixed(100 * result.best_ci_low, 1), "-", Fixed(100 * result.best_ci_high, 1),
+                " %), return ", Fixed(result.best_return, 2));
+  return text + Cat("\nsimscale eval ", result.run_dir.string(), " evaluates it\n");
+}
+
+int Run(const Command& command, const Flags& flags) {
+  if (flags.resume && flags.overwrite)
+    ThrowUser("--resume and --overwrite exclude each other: choose one");
+  const rl::RlConfig config = Compose(command, flags);
+  const Output output(flags.json);
+  const InterruptGuard guard;
+  const auto task = tasks::MakeTask(tasks::LoadTaskConfig(config.env_name, config.task));
+  const rl::RlResult result = rl::RunRl(
+      config, task, {.resume = flags.resume, .overwrite = flags.overwrite}, EvaluateOn(task));
+  output.Json(ResultAsJson(result));
+  if (!result.finished && !result.already_done) return kInterrupted;
+  output.Text(ResultAsText(result));
+  return kOk;
+}
+
+}  // namespace
+
+void AddRl(Cli& cli) {
+  Command& command = cli.Add(nullptr, "rl", kRlHelp);
+  auto flags = std::make_shared<Flags>();
+  command.Configure(config::Docs<rl::RlConfig>());
+  command.Flag("--env-name", flags->env_name, "NAME", "task name or path to a task file");
+  command.FieldFlag("--total-steps", "total_steps", "N");
+  command.FieldFlag("--lr", "ppo.lr", "X");
+  command.FieldFlag("--save-path", "save_path", "DIR");
+  command.FieldFlag("--seed", "seed", "N");
+  command.FieldFlag("--num-envs", "num_envs", "N");
+  command.FieldFlag("--threads", "threads", "N");
+  command.FieldFlag("--from", "from", "CHECKPOINT");
+  command.FieldFlag("--device", "device", "DEVICE");
+  AddTaskFlags(command);
+  command.Switch("--resume", flags->resume, "go on with what lies in the run folder");
+  command.Switch("--overwrite", flags->overwrite, "delete what lies in the run folder");
+  AddJsonFlag(command, flags->json);
+  command.Run([&command, flags] { return Run(command, *flags); });
+}
+
+}  // namespace simscale::cli

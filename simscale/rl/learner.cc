@@ -1,0 +1,192 @@
+#include "simscale/rl/learner.h"
+
+#include <ATen/ops/_foreach_add.h>
+
+#include <algorithm>
+
+#include "simscale/common/error.h"
+
+namespace simscale::rl {
+namespace {
+
+/// Applies f to each tensor of an experience.
+template <class F>
+Experience Map(const Experience& from, F&& f) {
+  Experience to;
+  to.features = f(from.features);
+  for (const torch::Tensor& image : from.images) to.images.push_back(f(image));
+  if (from.privileged.defined()) to.privileged = f(from.privileged);
+  to.u = f(from.u);
+  to.log_prob = f(from.log_prob);
+  to.value = f(from.value);
+  to.advantage = f(from.advantage);
+  to.returns = f(from.returns);
+  return to;
+}
+
+policy::NamedTensors AllParameters(const policy::GaussianPolicy& policy, const Critic& critic) {
+  policy::NamedTensors all;
+  for (auto& [name, tensor] : train::NamedParameters(policy))
+    all.emplace_back("policy." + name, tensor);
+  for (auto& [name, tensor] : train::NamedParameters(critic))
+    all.emplace_back("critic." + name, tensor);
+  return all;
+}
+
+}  // namespace
+
+PpoLosses ComputePpoLosses(const policy::GaussianPolicy& policy,
+                           const policy::GaussianPolicy::Distribution& distribution,
+                           const torch::Tensor& value, const Experience& batch,
+                           const PpoConfig& config, double entropy_coef) {
+  PpoLosses losses;
+  const torch::Tensor log_ratio = policy.LogProb(distribution, batch.u) - batch.log_prob;
+  const torch::Tensor ratio = log_ratio.exp();
+  const torch::Tensor clipped = ratio.clamp(1 - config.clip_range, 1 + config.clip_range);
+  losses.policy = -torch::min(ratio * batch.advantage, clipped * batch.advantage).mean();
+  torch::Tensor error = (value - batch.returns).square();
+  if (config.value_clip > 0) {
+    const torch::Tensor near =
+        batch.value + (value - batch.value).clamp(-config.value_clip, config.value_clip);
+    error = torch::max(error, (near - batch.returns).square());
+  }
+  losses.value = error.mean();
+  losses.entropy = policy::GaussianPolicy::Entropy(distribution);
+  losses.total = losses.policy + config.value_coef * losses.value - entropy_coef * losses.entropy;
+  torch::NoGradGuard no_grad;
+  losses.kl = (ratio - 1 - log_ratio).mean();
+  losses.clipped = ((ratio - 1).abs() > config.clip_range).to(torch::kFloat32).mean();
+  return losses;
+}
+
+PpoLearner::PpoLearner(std::shared_ptr<policy::GaussianPolicy> policy,
+                       std::shared_ptr<Critic> critic, const PpoConfig& config, int num_threads,
+                       torch::Device device)
+    : config_(config), device_(device), pool_(device.is_cpu() ? num_threads : 1) {
+  const policy::NamedTensors all = AllParameters(*policy, *critic);
+  for (const auto& [name, tensor] : all) parameters_.push_back(tensor);
+  optimizer_ = std::make_unique<train::FusedAdamW>(
+      all, train::AdamWConfig{.eps = config.adam_eps, .grad_clip = config.max_grad_norm});
+  // Pictures are cropped at random, from one generator: not side by side.
+  const int count = device.is_cpu() && !policy->has_images() ? config.shards : 1;
+  for (int s = 0; s < count; ++s) {
+    Shard shard;
+    if (count == 1) {
+      shard.policy = policy;
+      shard.critic = critic;
+    } else {
+      shard.policy = std::make_shared<policy::GaussianPolicy>(policy->spec(), policy->config());
+      shard.critic = std::make_shared<Critic>(policy->spec(), policy->config(), config,
+                                              critic->num_privileged());
+      const auto share = [](const torch::nn::Module& from, torch::nn::Module& to) {
+        const policy::NamedTensors source = policy::StateOf(from), target = policy::StateOf(to);
+        for (size_t i = 0; i < source.size(); ++i)
+          torch::Tensor(target[i].second).set_data(source[i].second.detach());
+      };
+      share(*policy, *shard.policy);
+      share(*critic, *shard.critic);
+    }
+    for (const auto& [name, tensor] : AllParameters(*shard.policy, *shard.critic))
+      shard.parameters.push_back(tensor);
+    shards_.push_back(std::move(shard));
+  }
+}
+
+void PpoLearner::Learn(Shard& shard, const Experience& part, double share, double entropy_coef,
+                       bool critic_only) {
+  const torch::Tensor hidden = shard.policy->Hidden(part.features, part.images);
+  const auto distribution = shard.policy->Decode(hidden);
+  const torch::Tensor value =
+      shard.critic->Value(part.features, hidden, part.images, part.privileged);
+  shard.losses = ComputePpoLosses(*shard.policy, distribution, value, part, config_, entropy_coef);
+  (share * (critic_only ? config_.value_coef * shard.losses.value : shard.losses.total)).backward();
+}
+
+UpdateStatistics PpoLearner::Update(const Experience& experience, double lr, double entropy_coef,
+                                    bool critic_only) {
+  const int64_t size = experience.u.size(0);
+  const int64_t minibatches = std::max<int64_t>(1, size / config_.minibatch_size);
+  const auto num_shards = static_cast<int64_t>(shards_.size());
+  UpdateStatistics statistics;
+  torch::Tensor sums = torch::zeros({6}, torch::dtype(torch::kFloat64));
+  bool go_on = true;
+  for (int epoch = 0; epoch < config_.epochs && go_on; ++epoch) {
+    // One gather an epoch; minibatches and their parts are views of it.
+    const torch::Tensor order = torch::randperm(size, torch::kInt64).to(device_);
+    const Experience shuffled =
+        Map(experience, [&](const torch::Tensor& t) { return t.index_select(0, order); });
+    for (int64_t m = 0; m < minibatches && go_on; ++m) {
+      const int64_t begin = m * size / minibatches, end = (m + 1) * size / minibatches;
+      Experience batch =
+          Map(shuffled, [&](const torch::Tensor& t) { return t.narrow(0, begin, end - begin); });
+      if (config_.normalize_advantage && end - begin > 1)
+        batch.advantage =
+            (batch.advantage - batch.advantage.mean()) / (batch.advantage.std() + 1e-8);
+      pool_.ParallelFor(static_cast<int>(num_shards), [&](int s, int) {
+        const int64_t first = s * (end - begin) / num_shards;
+        const int64_t last = (s + 1) * (end - begin) / num_shards;
+        if (first == last) return;
+        const Experience part =
+            Map(batch, [&](const torch::Tensor& t) { return t.narrow(0, first, last - first); });
+        Learn(shards_[static_cast<size_t>(s)], part,
+              static_cast<double>(last - first) / static_cast<double>(end - begin), entropy_coef,
+              critic_only);
+      });
+      torch::Tensor loss = torch::zeros({}, torch::dtype(torch::kFloat32).device(device_));
+      torch::Tensor values = torch::zeros({5}, torch::dtype(torch::kFloat32).device(device_));
+      {
+        torch::NoGradGuard no_grad;
+        for (Shard& shard : shards_) {
+          if (!shard.losses.total.defined()) continue;
+          loss += shard.losses.total.detach();
+          values += torch::stack({shard.losses.policy, shard.losses.value, shard.losses.entropy,
+                                  shard.losses.kl, shard.losses.clipped})
+                        .detach();
+          if (shards_.size() > 1) {
+            for (size_t i = 0; i < parameters_.size(); ++i) {
+              torch::Tensor grad = shard.parameters[i].grad();
+              if (!grad.defined()) continue;
+              if (parameters_[i].grad().defined())
+                parameters_[i].mutable_grad().add_(grad);
+              else
+                parameters_[i].mutable_grad() = grad;
+              shard.parameters[i].mutable_grad() = torch::Tensor();
+            }
+          }
+          shard.losses = PpoLosses();
+        }
+      }
+      const auto step = optimizer_->Step(lr, loss);
+      const torch::Tensor record = torch::cat({values / static_cast<double>(num_shards),
+                                               step.grad_norm.reshape({1}), step.bad.reshape({1})})
+                                       .to(torch::kCPU)
+                                       .to(torch::kFloat64);
+      if (record[6].item<double>() > 0) {
+        ++statistics.num_bad;
+        ++bad_in_a_row_;
+        continue;
+      }
+      bad_in_a_row_ = 0;
+      ++statistics.num_steps;
+      sums += record.narrow(0, 0, 6);
+      const double kl = record[3].item<double>();
+      if (!critic_only && config_.target_kl > 0 && kl > 1.5 * config_.target_kl) go_on = false;
+    }
+  }
+  const double count = std::max(statistics.num_steps, 1);
+  const torch::Tensor means = sums / count;
+  const double* mean = means.data_ptr<double>();
+  statistics.policy_loss = mean[0];
+  statistics.value_loss = mean[1];
+  statistics.entropy = mean[2];
+  statistics.kl = mean[3];
+  statistics.clip_fraction = mean[4];
+  statistics.grad_norm = mean[5];
+  const double variance = experience.returns.var().item<double>();
+  if (variance > 0)
+    statistics.explained_variance =
+        1 - (experience.returns - experience.value).var().item<double>() / variance;
+  return statistics;
+}
+
+}  // namespace simscale::rl

@@ -1,0 +1,94 @@
+#include "simscale/rl/run.h"
+
+#include <nlohmann/json.hpp>
+
+#include "simscale/common/error.h"
+#include "simscale/common/file.h"
+#include "simscale/common/interrupt.h"
+#include "simscale/common/log.h"
+#include "simscale/policy/load.h"
+#include "simscale/rl/trainer.h"
+
+namespace simscale::rl {
+
+std::string LoopStateToJson(const LoopState& s) {
+  const nlohmann::ordered_json json = {{"step", s.step},
+                                       {"update", s.update},
+                                       {"lr", s.lr},
+                                       {"bad_steps", s.bad_steps},
+                                       {"quarantined", s.quarantined},
+                                       {"due_done", s.due_done},
+                                       {"best_step", s.best_step},
+                                       {"best_success", s.best_success},
+                                       {"best_ci95", {s.best_ci_low, s.best_ci_high}},
+                                       {"best_return", s.best_return}};
+  return json.dump(2) + "\n";
+}
+
+LoopState LoopStateFromJson(const std::string& text, const std::string& where) {
+  LoopState s;
+  try {
+    const nlohmann::json json = nlohmann::json::parse(text);
+    json.at("step").get_to(s.step);
+    json.at("update").get_to(s.update);
+    json.at("lr").get_to(s.lr);
+    json.at("bad_steps").get_to(s.bad_steps);
+    json.at("quarantined").get_to(s.quarantined);
+    json.at("due_done").get_to(s.due_done);
+    json.at("best_step").get_to(s.best_step);
+    json.at("best_success").get_to(s.best_success);
+    json.at("best_ci95").at(0).get_to(s.best_ci_low);
+    json.at("best_ci95").at(1).get_to(s.best_ci_high);
+    json.at("best_return").get_to(s.best_return);
+  } catch (const nlohmann::json::exception& error) {
+    ThrowUser(where, ": the state of the run is damaged: ", error.what());
+  }
+  return s;
+}
+
+namespace {
+
+/// Whether --resume finds a run that has done all its steps; fills the result then.
+bool AlreadyDone(const RlConfig& config, RlResult* result) {
+  const fs::path run = config.save_path;
+  if (!fs::is_symlink(run / "latest")) return false;
+  const fs::path latest = policy::ReadCheckpointInfo(run / "latest").dir;
+  const LoopState state =
+      LoopStateFromJson(ReadFile(latest / "state.json"), (latest / "state.json").string());
+  if (state.step < config.total_steps || !state.due_done) return false;
+  *result = {.run_dir = run,
+             .step = state.step,
+             .finished = true,
+             .already_done = true,
+             .best_step = state.best_step,
+             .best_success = state.best_success,
+             .best_ci_low = state.best_ci_low,
+             .best_ci_high = state.best_ci_high,
+             .best_return = state.best_return};
+  return true;
+}
+
+}  // namespace
+
+RlResult RunRl(const RlConfig& config, std::shared_ptr<const env::Task> task,
+               const RlOptions& options, const train::TrainHooks& hooks) {
+  if (options.resume && options.overwrite) ThrowUser("--resume and --overwrite exclude each other");
+  RlResult result;
+  if (options.resume && AlreadyDone(config, &result)) {
+    LogInfo(config.save_path, ": all ", config.total_steps, " steps are done already");
+    return result;
+  }
+  InterruptGuard guard;
+  Trainer trainer(config, std::move(task), options, hooks);
+  result = trainer.Run();
+  if (!result.finished)
+    LogInfo("interrupted after step ", result.step, " of ", config.total_steps,
+            ", all is saved. Go on with: simscale rl --resume --save-path ",
+            result.run_dir.string());
+  else if (result.best_success >= 0)
+    LogInfo("best: step ", result.best_step, ", success ", Fixed(100 * result.best_success, 1),
+            " %, return ", Fixed(result.best_return, 2), ", ", (result.run_dir / "best").string());
+  return result;
+}
+
+}  // namespace simscale::rl

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "simscale/env/task.h"
+#include "simscale/rl/config.h"
+#include "simscale/train/run.h"
+
+/// Reinforcement learning for those who only start it (the command line); free of torch headers.
+namespace simscale::rl {
+
+/// What a run shows of itself after each update.
+struct Status {
+  int64_t step = 0, total_steps = 0;  ///< of all environments together
+  int64_t update = 0;
+  double steps_per_second = 0;  ///< since the run (or its resumption) began
+  double success = -1, mean_return = 0, mean_length = 0;  ///< of recent training episodes; -1: none
+  double eval_success = -1, eval_return = 0;              ///< of the latest evaluation
+  double best_success = -1;
+  double kl = 0, lr = 0, std = 0, explained_variance = 0;
+  std::vector<std::pair<std::string, double>> time_split;    ///< shares of the time, sum 1
+  std::vector<std::pair<std::string, double>> reward_terms;  ///< means over recent episodes
+};
+
+struct RlOptions {
+  bool resume = false, overwrite = false;
+  int64_t stop_after = 0;  ///< leave (as on Ctrl-C) once this step is done; 0: never. For tests.
+  std::function<void(const Status&)> watch;  ///< in place of the line of progress
+};
+
+struct RlResult {
+  std::filesystem::path run_dir;
+  int64_t step = 0;
+  bool finished = false, already_done = false;
+  int64_t best_step = -1;
+  double best_success = -1, best_ci_low = 0, best_ci_high = 1, best_return = 0;
+  double seconds = 0;
+  double steps_per_second = 0;  ///< of this call, simulation and learning, without evaluations
+};
+
+/// Trains a policy in environments of the task into the run folder config.save_path, which is that
+/// of a training (train/run.h): checkpoints, metrics, curves. Exact likewise: equal settings and
+/// build on one class of CPU give equal bits, interrupted or not, for any number of threads.
+/// Throws UserError for bad settings and a run folder that exists.
+RlResult RunRl(const RlConfig& config, std::shared_ptr<const env::Task> task,
+               const RlOptions& options, const train::TrainHooks& hooks);
+
+}  // namespace simscale::rl

@@ -1,0 +1,588 @@
+#include "simscale/rl/trainer.h"
+
+#include <mujoco/mujoco.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "simscale/common/error.h"
+#include "simscale/common/interrupt.h"
+#include "simscale/common/log.h"
+#include "simscale/common/progress.h"
+#include "simscale/common/rng.h"
+#include "simscale/common/text.h"
+#include "simscale/config/node.h"
+#include "simscale/policy/checkpoint.h"
+#include "simscale/policy/registry.h"
+#include "simscale/policy/runner.h"
+#include "simscale/rl/adopt.h"
+#include "simscale/rl/gae.h"
+#include "simscale/train/run_dir.h"
+
+namespace simscale::rl {
+namespace {
+
+constexpr double kStdFloor = 1e-3;      // of observations
+constexpr int64_t kValueChunk = 16384;  // rows a call of the critic: bounds the memory
+
+/// Streams of the run's seed.
+enum TorchStream : uint64_t { kWeights = 11, kActions = 12 };
+
+void SeedTorch(uint64_t seed, TorchStream stream) {
+  torch::manual_seed(Rng(DeriveSeed(seed, SeedUse::kTraining), stream, "torch").Next64());
+}
+
+policy::StateStatistics AsStatistics(const RunningStatistics& running) {
+  policy::StateStatistics statistics;
+  const std::vector<double> variance = running.variance();
+  for (size_t i = 0; i < variance.size(); ++i) {
+    statistics.mean.push_back(static_cast<float>(running.mean()[i]));
+    statistics.std.push_back(static_cast<float>(std::max(std::sqrt(variance[i]), kStdFloor)));
+  }
+  return statistics;
+}
+
+torch::Tensor AsTensor(const std::vector<double>& values) {
+  return torch::tensor(values, torch::kFloat64);
+}
+
+std::vector<double> AsVector(const torch::Tensor& tensor) {
+  const torch::Tensor t = tensor.contiguous();
+  return {t.data_ptr<double>(), t.data_ptr<double>() + t.numel()};
+}
+
+int NumObservations(const env::Task& task, const std::vector<std::string>& names) {
+  int total = 0;
+  for (const auto& spec : task.observation_specs())
+    for (const std::string& name : names)
+      if (spec.name == name) total += spec.size();
+  return total;
+}
+
+std::vector<double> ActionBounds(const env::Task& task, bool high) {
+  std::vector<double> bounds;
+  for (int a = 0; a < task.action_dim(); ++a) {
+    const double bound = high ? task.controller().action_high(a) : task.controller().action_low(a);
+    if (!std::isfinite(bound))
+      ThrowUser(task.name(), ": action ", a,
+                " has no bounds; reinforcement learning needs some (ctrlrange in the model, or "
+                "controller.action_range: normalized)");
+    bounds.push_back(bound);
+  }
+  return bounds;
+}
+
+}  // namespace
+
+Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
+                 const RlOptions& options, const train::TrainHooks& hooks)
+    : config_(config),
+      task_(std::move(task)),
+      options_(options),
+      hooks_(hooks),
+      device_(policy::PickDevice(config.device)),
+      threads_(config.threads > 0 ? config.threads : ThreadPool::HardwareThreads()),
+      observation_statistics_(0),
+      privileged_statistics_(NumObservations(*task_, config.critic_observations)),
+      reward_scaler_(config.num_envs, config.ppo.gamma, config.ppo.reward_clip) {
+  config_.env_name = config_.env_name.empty() ? task_->name() : config_.env_name;
+  config_.Validate();
+  config_.ppo.Validate();
+  policy::SetTorchThreads(1);  // the learner has threads of its own
+  if (!config_.from.empty()) AdoptPolicyConfig(&config_);
+  BuildModel();
+  // Not before the settings are known to work: with overwrite, this deletes the old run.
+  const train::RunFolder folder{
+      .dir = config_.save_path,
+      .flag = "--save-path",
+      .config = config::Write(config_),
+      .may_differ = {"save_path", "device", "threads", "total_steps", "run.eval_every",
+                     "run.eval_episodes", "run.save_every", "run.keep_last", "from"}};
+  const std::optional<fs::path> from =
+      PrepareRunDir(folder, {.resume = options_.resume, .overwrite = options_.overwrite}, &lock_);
+  if (from) {
+    Restore(*from);
+  } else if (!config_.from.empty()) {
+    AdoptWeights(config_.from, *policy_);
+    fixed_normalizer_ = true;
+  }
+  WriteFileAtomic(fs::path(config_.save_path) / "config.yaml",
+                  config::ToYaml(config::Write(config_)));
+  metrics_ = std::make_unique<train::Metrics>(
+      config_.save_path, from
+                             ? train::Metrics::Resume{.step = state_.step, .redo = !state_.due_done}
+                             : train::Metrics::Resume{});
+  LogInfo(from ? "resume" : "rl", ": ", task_->name(), ", ppo (", policy_->num_parameters(),
+          " parameters) on ", device_.is_cuda() ? "cuda" : "cpu", ", ", config_.num_envs,
+          " environments, ", threads_, " threads",
+          from ? Cat(", from step ", state_.step) : std::string());
+}
+
+policy::PolicySpec Trainer::MakeSpec() {
+  policy::PolicySpec spec{.env_name = task_->name(), .action_dim = task_->action_dim()};
+  const auto& specs = task_->observation_specs();
+  const auto find = [&](const std::string& name) -> const env::ObservationSpec& {
+    std::vector<std::string> known;
+    for (const auto& s : specs) {
+      if (s.name == name) return s;
+      known.push_back(s.name);
+    }
+    throw UserError(UnknownName("observation", name, known));
+  };
+  for (const std::string& name : config_.critic_observations) find(name);
+  if (config_.observations.empty()) {
+    const auto& hidden = config_.critic_observations;
+    for (const auto& s : specs)
+      if (s.shape.size() == 1 && std::find(hidden.begin(), hidden.end(), s.name) == hidden.end())
+        config_.observations.push_back(s.name);
+  }
+  for (const std::string& name : config_.observations) {
+    const auto& s = find(name);
+    if (s.shape.size() != 1)
+      ThrowUser("observations: '", name, "' is a picture; name it in images");
+    spec.observations.push_back({.name = name, .size = s.size()});
+  }
+  for (const std::string& name : config_.images) {
+    const auto& s = find(name);
+    if (s.element != env::Element::kUint8 || s.shape.size() != 3)
+      ThrowUser("images: '", name, "' is no rgb picture");
+    spec.images.push_back({.name = name, .height = s.shape[0], .width = s.shape[1]});
+  }
+  policy::FillSpec(config_.policy, &spec);
+  return spec;
+}
+
+void Trainer::BuildModel() {
+  const policy::PolicySpec spec = MakeSpec();
+  SeedTorch(config_.seed, kWeights);
+  policy_ = std::make_shared<policy::GaussianPolicy>(spec, config_.policy.ppo);
+  policy_->InitializeOrthogonally();
+  policy_->SetActionBounds(ActionBounds(*task_, false), ActionBounds(*task_, true));
+  const env::BatchedEnvConfig env_config{
+      .num_envs = config_.num_envs,
+      .num_threads = threads_,
+      .seed = DeriveSeed(config_.seed, SeedUse::kTraining),
+      .autoreset = env::AutoresetMode::kSameStep,
+      .dump_dir = (fs::path(config_.save_path) / "dumps").string(),
+      .curriculum = true};
+  collector_ = std::make_unique<Collector>(task_, env_config, spec, config_.critic_observations);
+  critic_ =
+      std::make_shared<Critic>(spec, config_.policy.ppo, config_.ppo, collector_->num_privileged());
+  critic_->InitializeOrthogonally();
+  policy_->to(device_);
+  critic_->to(device_);
+  learner_ = std::make_unique<PpoLearner>(policy_, critic_, config_.ppo, threads_, device_);
+  observation_statistics_ = RunningStatistics(spec.state_dim());
+  state_.lr = config_.ppo.lr;
+  SeedTorch(config_.seed, kActions);
+}
+
+policy::NamedTensors Trainer::OptimizerState() {
+  policy::NamedTensors state = learner_->optimizer().State();
+  for (const auto& [name, tensor] : policy::StateOf(*critic_))
+    state.emplace_back("critic." + name, tensor);
+  return state;
+}
+
+void Trainer::Restore(const fs::path& checkpoint) {
+  const policy::CheckpointInfo info = policy::ReadCheckpointInfo(checkpoint);
+  if (info.spec != policy_->spec() || info.model_hash != task_->model().hash())
+    ThrowUser(config_.save_path, ": the run was made with another version of the task '",
+              task_->name(), "'; start a new one");
+  policy::CopyInto(policy::SafetensorsFile::Read(checkpoint / "model.safetensors"), "",
+                   policy::StateOf(*policy_));
+  const auto file = policy::SafetensorsFile::Read(checkpoint / "optimizer.safetensors");
+  policy::CopyInto(file, "", OptimizerState());
+  const auto read = [&](const char* name) {
+    const policy::TensorInfo* tensor = file.Find(name);
+    if (!tensor) ThrowUser(file.where(), ": lacks the tensor '", name, "'");
+    return policy::ReadTensor(file, *tensor);
+  };
+  observation_statistics_.SetState(AsVector(read("statistics.observation")));
+  privileged_statistics_.SetState(AsVector(read("statistics.privileged")));
+  reward_scaler_.SetState(AsVector(read("statistics.reward")));
+  fixed_normalizer_ = read("statistics.fixed").item<double>() > 0;
+  collector_->SetState({.rows = read("env.rows"),
+                        .keys = read("env.keys"),
+                        .stack = read("env.stack"),
+                        .episodes = read("env.episodes")});
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  generator.set_state(read("rng.cpu"));
+  const fs::path path = checkpoint / "state.json";
+  state_ = LoopStateFromJson(ReadFile(path), path.string());
+}
+
+double Trainer::Share() const {
+  return std::min(1.0, static_cast<double>(state_.step) / static_cast<double>(config_.total_steps));
+}
+
+double Trainer::LearningRate() const {
+  const PpoConfig& c = config_.ppo;
+  if (c.lr_schedule == "adaptive") return state_.lr;
+  if (c.lr_schedule == "fixed") return c.lr;
+  return std::max(c.lr_min, c.lr * (1 - Share()));
+}
+
+void Trainer::UpdateNormalizers() {
+  const int64_t rows = rollout_.state.size(0) * rollout_.state.size(1);
+  if (config_.ppo.normalize_observations && !fixed_normalizer_) {
+    const int64_t stride = rollout_.state.size(2) * rollout_.state.size(3);
+    const int64_t present = stride - rollout_.state.size(3);
+    const std::span all(rollout_.state.data_ptr<float>(),
+                        static_cast<size_t>(rollout_.state.numel()));
+    observation_statistics_.Update(all.subspan(static_cast<size_t>(present)), rows, stride);
+    policy_->SetStatistics(AsStatistics(observation_statistics_), kStdFloor);
+  }
+  if (const int64_t p = rollout_.privileged.size(2); p > 0) {
+    const std::span all(rollout_.privileged.data_ptr<float>(),
+                        static_cast<size_t>(rollout_.privileged.numel()));
+    privileged_statistics_.Update(all, rows, p);
+    critic_->SetPrivilegedStatistics(AsStatistics(privileged_statistics_));
+  }
+}
+
+torch::Tensor Trainer::Values(const torch::Tensor& state, const std::vector<torch::Tensor>& images,
+                              const torch::Tensor& privileged) {
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> values;
+  for (int64_t at = 0; at < state.size(0); at += kValueChunk) {
+    const int64_t count = std::min(kValueChunk, state.size(0) - at);
+    const auto part = [&](const torch::Tensor& t) { return t.narrow(0, at, count).to(device_); };
+    std::vector<torch::Tensor> pictures;
+    for (const torch::Tensor& image : images) pictures.push_back(part(image));
+    const torch::Tensor features = policy_->Features(part(state));
+    const torch::Tensor hidden =
+        critic_->shares_trunk() ? policy_->Hidden(features, pictures) : torch::Tensor();
+    values.push_back(critic_->Value(features, hidden, pictures, part(privileged)));
+  }
+  return torch::cat(values);
+}
+
+Experience Trainer::Prepare() {
+  torch::NoGradGuard no_grad;
+  const Rollout& r = rollout_;
+  const int64_t steps = r.u.size(0), rows = r.u.size(1), size = steps * rows;
+  const auto flat = [](const torch::Tensor& t) { return t.flatten(0, 1); };
+  Experience e;
+  const torch::Tensor state = flat(r.state);
+  for (const torch::Tensor& image : r.images) e.images.push_back(flat(image).to(device_));
+  e.privileged = flat(r.privileged).to(device_);
+  e.features = policy_->Features(state.to(device_));
+  e.u = flat(r.u).to(device_);
+  e.log_prob = policy_->LogProb(
+      {.mean = flat(r.mean).to(device_),
+       .log_std = (r.log_std.dim() == 3 ? flat(r.log_std) : r.log_std).to(device_)},
+      e.u);
+
+  const torch::Tensor values =
+      torch::cat({Values(state, r.images.empty() ? r.images : e.images, flat(r.privileged)),
+                  Values(collector_->state(), collector_->images(), collector_->privileged())})
+          .to(torch::kCPU)
+          .contiguous();
+  e.value = values.narrow(0, 0, size).to(device_);
+  std::vector<float> reward(static_cast<size_t>(size));
+  const auto n = static_cast<size_t>(rows);
+  for (size_t t = 0; t < static_cast<size_t>(steps); ++t) {
+    const auto raw = std::span(r.reward).subspan(t * n, n);
+    const auto done = std::span(r.done).subspan(t * n, n);
+    const auto scaled = std::span(reward).subspan(t * n, n);
+    if (config_.ppo.normalize_rewards)
+      reward_scaler_.Scale(raw, done, scaled);
+    else
+      std::copy(raw.begin(), raw.end(), scaled.begin());
+  }
+  if (const auto k = static_cast<int64_t>(r.truncated.size()); k > 0) {
+    const auto view = [](const std::vector<float>& values_of, at::IntArrayRef shape) {
+      return torch::from_blob(const_cast<float*>(values_of.data()), shape, torch::kFloat32);
+    };
+    std::vector<torch::Tensor> images;
+    for (size_t i = 0; i < r.images.size(); ++i)
+      images.push_back(torch::from_blob(const_cast<uint8_t*>(r.truncated_images[i].data()),
+                                        {k, r.images[i].size(2), r.images[i].size(3), 3},
+                                        torch::kUInt8));
+    const torch::Tensor last =
+        Values(view(r.truncated_state, {k, r.state.size(2), r.state.size(3)}), images,
+               view(r.truncated_privileged, {k, r.privileged.size(2)}))
+            .to(torch::kCPU);
+    for (int64_t i = 0; i < k; ++i)
+      reward[static_cast<size_t>(r.truncated[static_cast<size_t>(i)])] +=
+          static_cast<float>(config_.ppo.gamma) * last[i].item<float>();
+  }
+  torch::Tensor advantage = torch::empty({size}), returns = torch::empty({size});
+  const auto span = [](const torch::Tensor& t) {
+    return std::span<float>(t.data_ptr<float>(), static_cast<size_t>(t.numel()));
+  };
+  ComputeGae({.num_steps = static_cast<int>(steps),
+              .num_rows = static_cast<int>(rows),
+              .reward = reward,
+              .value = span(values),
+              .done = r.done,
+              .gamma = config_.ppo.gamma,
+              .lambda = config_.ppo.gae_lambda},
+             span(advantage), span(returns));
+  e.advantage = advantage.to(device_);
+  e.returns = returns.to(device_);
+  return e;
+}
+
+void Trainer::Update() {
+  policy_->eval();
+  collector_->Collect(*policy_, device_, config_.ppo.n_steps, &rollout_, &times_);
+  Stopwatch watch;
+  // The first statistics come before the first update: a network should not begin on raw numbers.
+  const bool first = state_.update == 0;
+  if (first) UpdateNormalizers();
+  const Experience experience = Prepare();
+  times_.Add("prepare", watch.seconds());
+  watch.Restart();
+  policy_->train();
+  critic_->train();
+  const double lr = LearningRate(), share = Share();
+  const double entropy_coef =
+      config_.ppo.entropy_coef + (config_.ppo.entropy_coef_end - config_.ppo.entropy_coef) * share;
+  const bool critic_only = state_.update < config_.ppo.critic_warmup;
+  const UpdateStatistics statistics = learner_->Update(experience, lr, entropy_coef, critic_only);
+  times_.Add("learn", watch.seconds());
+  if (!first) UpdateNormalizers();
+  if (config_.ppo.lr_schedule == "adaptive" && !critic_only && statistics.num_steps > 0) {
+    if (statistics.kl > 2 * config_.ppo.desired_kl)
+      state_.lr = std::max(config_.ppo.lr_min, state_.lr / 1.5);
+    else if (statistics.kl < 0.5 * config_.ppo.desired_kl)
+      state_.lr = std::min(config_.ppo.lr_max, state_.lr * 1.5);
+  }
+  state_.step += int64_t{config_.num_envs} * config_.ppo.n_steps;
+  ++state_.update;
+  state_.bad_steps += statistics.num_bad;
+  Record(statistics, lr);
+  CheckHealth(statistics);
+}
+
+void Trainer::Record(const UpdateStatistics& s, double lr) {
+  const EpisodeSums sums = collector_->TakeEpisodes();
+  state_.quarantined += sums.non_finite;
+  double std = 0;
+  {
+    torch::NoGradGuard no_grad;
+    std = rollout_.log_std.exp().mean().item<double>();
+  }
+  train::MetricList values = {{"policy_loss", s.policy_loss},
+                              {"value_loss", s.value_loss},
+                              {"entropy", s.entropy},
+                              {"kl", s.kl},
+                              {"clip_fraction", s.clip_fraction},
+                              {"explained_variance", s.explained_variance},
+                              {"grad_norm", s.grad_norm},
+                              {"std", std},
+                              {"lr", lr},
+                              {"skipped", static_cast<double>(state_.bad_steps)},
+                              {"quarantined", static_cast<double>(state_.quarantined)}};
+  metrics_->Record(state_.step, "train", values);
+  if (sums.episodes > 0) {
+    const auto count = static_cast<double>(sums.episodes);
+    train::MetricList episodes = {{"episodes", count},
+                                  {"success_rate", static_cast<double>(sums.successes) / count},
+                                  {"mean_return", sums.total_return / count},
+                                  {"mean_length", static_cast<double>(sums.steps) / count}};
+    status_.success = episodes[1].second;
+    status_.mean_return = episodes[2].second;
+    status_.mean_length = episodes[3].second;
+    metrics_->Record(state_.step, "episodes", episodes);
+    status_.reward_terms.clear();
+    for (size_t k = 0; k < sums.reward_terms.size(); ++k)
+      status_.reward_terms.emplace_back(task_->rewards()[k].name, sums.reward_terms[k] / count);
+    metrics_->Record(state_.step, "reward", status_.reward_terms);
+  }
+  const double seconds = clock_.seconds();
+  metrics_->RecordTiming(state_.step, {{"steps_per_second", config_.num_envs * config_.ppo.n_steps /
+                                                                (seconds - logged_seconds_)}});
+  logged_seconds_ = seconds;
+  status_.kl = s.kl;
+  status_.lr = lr;
+  status_.std = std;
+  status_.explained_variance = s.explained_variance;
+}
+
+void Trainer::CheckHealth(const UpdateStatistics& s) const {
+  if (s.num_bad > 0)
+    LogWarning("rl: ", s.num_bad, " gradient steps of update ", state_.update,
+               " were skipped: loss or gradient not finite");
+  if (learner_->bad_in_a_row() < config_.ppo.max_bad_updates) return;
+  throw Error(Cat("rl: loss or gradient was not finite for ", learner_->bad_in_a_row(),
+                  " gradient steps in a row (up to step ", state_.step,
+                  "); the weights were left alone. Lower ppo.lr (", config_.ppo.lr,
+                  "), look at the rewards in metrics.jsonl (largest value loss so far: ",
+                  s.value_loss, ") or set ppo.normalize_rewards=true. The last checkpoint is ",
+                  (fs::path(config_.save_path) / "latest").string()));
+}
+
+bool Trainer::Interrupted() const {
+  return InterruptRequested() || (options_.stop_after > 0 && state_.step >= options_.stop_after);
+}
+
+bool Trainer::Evaluate(train::EvalResult* result) {
+  Stopwatch watch;
+  const torch::Tensor generator_state = at::detail::getDefaultCPUGenerator().get_state();
+  policy::PolicyRunner runner(policy_, device_);
+  *result = hooks_.evaluate(
+      runner,
+      {.env_name = task_->name(),
+       .n_episodes = config_.run.eval_episodes,
+       // Derived twice, as in train: not the episodes that `simscale eval --seed` judges it by.
+       .seed = DeriveSeed(DeriveSeed(config_.seed, SeedUse::kTraining), SeedUse::kEvaluation),
+       .step = state_.step});
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  generator.set_state(generator_state);
+  times_.Add("evaluate", watch.seconds());
+  return !InterruptRequested();
+}
+
+bool Trainer::IsBest(const train::EvalResult* evaluation) const {
+  if (state_.best_step < 0 || !evaluation) return true;
+  if (evaluation->success_rate != state_.best_success)
+    return evaluation->success_rate > state_.best_success;
+  return evaluation->mean_return > state_.best_return;
+}
+
+bool Trainer::RunDue(int64_t before) {
+  const bool last = state_.step >= config_.total_steps;
+  const auto due = [&](int64_t every) {
+    return every > 0 && (last || state_.step / every != before / every);
+  };
+  const bool evaluates = hooks_.evaluate && config_.run.eval_every > 0;
+  const bool evaluate = evaluates && due(config_.run.eval_every);
+  const bool save = evaluate || last || due(config_.run.save_every);
+  if (Interrupted()) {
+    state_.due_done = !save;
+    Save(-1, false);
+    return false;
+  }
+  train::EvalResult evaluation;
+  if (evaluate) {
+    if (!Evaluate(&evaluation)) {
+      state_.due_done = false;
+      Save(-1, false);
+      return false;
+    }
+    status_.eval_success = evaluation.success_rate;
+    status_.eval_return = evaluation.mean_return;
+    metrics_->Record(state_.step, "eval",
+                     {{"success_rate", evaluation.success_rate},
+                      {"successes", evaluation.successes},
+                      {"n_episodes", evaluation.n_episodes},
+                      {"ci95_low", evaluation.ci_low},
+                      {"ci95_high", evaluation.ci_high},
+                      {"mean_return", evaluation.mean_return},
+                      {"mean_length", evaluation.mean_length}});
+    if (!evaluation.mean_reward_terms.empty())
+      metrics_->Record(state_.step, "eval_reward", evaluation.mean_reward_terms);
+    LogInfo("step ", state_.step, ": success ", evaluation.successes, "/", evaluation.n_episodes,
+            " = ", Fixed(100 * evaluation.success_rate, 1), " %, return ",
+            Fixed(evaluation.mean_return, 2), ", length ", Fixed(evaluation.mean_length, 1));
+  }
+  state_.due_done = true;
+  if (save) {
+    const train::EvalResult* result = evaluate ? &evaluation : nullptr;
+    const bool best = (result || !evaluates) && IsBest(result);
+    if (best) {
+      state_.best_step = state_.step;
+      if (result) {
+        state_.best_success = result->success_rate;
+        state_.best_ci_low = result->ci_low;
+        state_.best_ci_high = result->ci_high;
+        state_.best_return = result->mean_return;
+        status_.best_success = result->success_rate;
+      }
+    }
+    Save(result ? result->success_rate : -1, best);
+  }
+  return true;
+}
+
+void Trainer::Save(double success_rate, bool best) {
+  Stopwatch watch;
+  metrics_->Sync();
+  policy::NamedTensors model = policy::StateOf(*policy_);
+  policy::NamedTensors optimizer = OptimizerState();
+  optimizer.emplace_back("statistics.observation", AsTensor(observation_statistics_.State()));
+  optimizer.emplace_back("statistics.privileged", AsTensor(privileged_statistics_.State()));
+  optimizer.emplace_back("statistics.reward", AsTensor(reward_scaler_.State()));
+  optimizer.emplace_back("statistics.fixed", AsTensor({fixed_normalizer_ ? 1.0 : 0.0}));
+  const Collector::State envs = collector_->GetState();
+  optimizer.emplace_back("env.rows", envs.rows);
+  optimizer.emplace_back("env.keys", envs.keys);
+  optimizer.emplace_back("env.stack", envs.stack);
+  optimizer.emplace_back("env.episodes", envs.episodes);
+  optimizer.emplace_back("rng.cpu", at::detail::getDefaultCPUGenerator().get_state());
+  model = policy::ToCpu(model);
+  optimizer = policy::ToCpu(optimizer);
+
+  policy::CheckpointContent content;
+  content.info.spec = policy_->spec();
+  content.info.step = state_.step;
+  content.info.seed = config_.seed;
+  content.info.success_rate = success_rate;
+  content.info.num_parameters = policy_->num_parameters();
+  content.info.model_hash = task_->model().hash();
+  content.info.task_config = task_->ResolvedYaml();
+  content.info.mujoco_version = mj_versionString();
+  content.info.torch_version = TORCH_VERSION;
+  content.tensors = {{"model.safetensors", policy::AsBytes(model)},
+                     {"optimizer.safetensors", policy::AsBytes(optimizer)}};
+  content.texts = {{"state.json", LoopStateToJson(state_)},
+                   {"config.yaml", config::ToYaml(config::Write(config_))}};
+  const fs::path run = config_.save_path;
+  const std::string name = policy::WriteCheckpoint(run, content).filename().string();
+  // `latest` last, as in train: it is what a resumed run believes.
+  if (best) SwapLink(run / "best", name);
+  SwapLink(run / "latest", name);
+  policy::PruneCheckpoints(run, config_.run.keep_last);
+  times_.Add("save", watch.seconds());
+}
+
+RlResult Trainer::Run() {
+  clock_.Restart();
+  const int64_t begin = state_.step;
+  bool go_on = state_.due_done || RunDue(begin - 1);
+  {
+    simscale::Progress line("rl", config_.total_steps, "steps", begin);
+    while (go_on && state_.step < config_.total_steps) {
+      const int64_t before = state_.step;
+      Update();
+      go_on = RunDue(before);
+      status_.step = state_.step;
+      status_.total_steps = config_.total_steps;
+      status_.update = state_.update;
+      status_.steps_per_second = static_cast<double>(state_.step - begin) / clock_.seconds();
+      if (options_.watch) {
+        status_.time_split.clear();
+        for (const auto& [part, seconds] : times_.parts())
+          status_.time_split.emplace_back(part, seconds / clock_.seconds());
+        options_.watch(status_);
+      } else {
+        std::string extra = Cat("return ", Fixed(status_.mean_return, 2));
+        if (status_.success >= 0) extra += Cat("  success ", Fixed(100 * status_.success, 1), " %");
+        line.Update(std::min(state_.step, config_.total_steps), extra);
+      }
+    }
+  }
+  RlResult result;
+  result.run_dir = config_.save_path;
+  result.step = state_.step;
+  result.finished = go_on;
+  result.best_step = state_.best_step;
+  result.best_success = state_.best_success;
+  result.best_ci_low = state_.best_ci_low;
+  result.best_ci_high = state_.best_ci_high;
+  result.best_return = state_.best_return;
+  result.seconds = clock_.seconds();
+  double other = 0;
+  for (const auto& [part, seconds] : times_.parts())
+    if (part == "evaluate" || part == "save") other += seconds;
+  result.steps_per_second =
+      static_cast<double>(state_.step - begin) / std::max(1e-9, result.seconds - other);
+  LogInfo(state_.step - begin, " steps in ", HumanSeconds(result.seconds), ": ",
+          times_.Summary(result.seconds));
+  return result;
+}
+
+}  // namespace simscale::rl
