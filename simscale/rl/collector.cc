@@ -20,7 +20,7 @@ Collector::Collector(std::shared_ptr<const env::Task> task, const env::BatchedEn
   const env::StepResult& result = env_.Reset(config.seed);
   stack_ = std::make_unique<ObservationStack>(spec, privileged, result.observations);
   for (int row = 0; row < env_.num_envs(); ++row) stack_->Begin(result.observations, row);
-  running_.resize(static_cast<size_t>(env_.num_envs()) * (1 + num_terms_));
+  running_.resize(static_cast<size_t>(env_.num_envs()) * (2 + num_terms_));
   sums_.reward_terms.resize(num_terms_);
 }
 
@@ -48,17 +48,18 @@ std::vector<torch::Tensor> Collector::images() const {
 void Collector::Account(int row, bool ended) {
   const env::StepResult& result = env_.result();
   const auto r = static_cast<size_t>(row);
-  double* running = &running_[r * (1 + num_terms_)];
-  running[0] += result.reward[r];
-  for (size_t k = 0; k < num_terms_; ++k) running[1 + k] += result.reward_terms[r * num_terms_ + k];
-  ++sums_.steps;
+  double* running = &running_[r * (2 + num_terms_)];
+  running[0] += 1;
+  running[1] += result.reward[r];
+  for (size_t k = 0; k < num_terms_; ++k) running[2 + k] += result.reward_terms[r * num_terms_ + k];
   if (!ended) return;
   ++sums_.episodes;
   sums_.successes += result.success[r] ? 1 : 0;
   sums_.non_finite += result.non_finite[r] ? 1 : 0;
-  sums_.total_return += running[0];
-  for (size_t k = 0; k < num_terms_; ++k) sums_.reward_terms[k] += running[1 + k];
-  std::fill_n(running, 1 + num_terms_, 0.0);
+  sums_.total_length += static_cast<int64_t>(running[0]);
+  sums_.total_return += running[1];
+  for (size_t k = 0; k < num_terms_; ++k) sums_.reward_terms[k] += running[2 + k];
+  std::fill_n(running, 2 + num_terms_, 0.0);
 }
 
 void Collector::Collect(policy::GaussianPolicy& policy, torch::Device device, int num_steps,

@@ -31,7 +31,7 @@ struct Rollout {
 
 /// Episodes that ended, in sums.
 struct EpisodeSums {
-  int64_t episodes = 0, successes = 0, non_finite = 0, steps = 0;
+  int64_t episodes = 0, successes = 0, non_finite = 0, total_length = 0;
   double total_return = 0;
   std::vector<double> reward_terms;  ///< [K] as the task lists them
 };
@@ -60,7 +60,7 @@ class Collector {
   struct State {
     torch::Tensor rows, keys;
     torch::Tensor stack;     ///< float32 [N, To, S]
-    torch::Tensor episodes;  ///< float64 [N, 1 + K]: the running returns
+    torch::Tensor episodes;  ///< float64 [N, 2 + K]: the running sums
   };
   State GetState() const;
   void SetState(const State& state);
@@ -71,7 +71,7 @@ class Collector {
   policy::PolicySpec spec_;
   std::unique_ptr<ObservationStack> stack_;
   size_t num_terms_;
-  std::vector<double> running_;  ///< [N, 1 + K] return and terms of the episode so far
+  std::vector<double> running_;  ///< [N, 2 + K] length, return and terms of the episode so far
   EpisodeSums sums_;
 };
 

@@ -382,15 +382,15 @@ void Trainer::Record(const UpdateStatistics& s, double lr) {
     train::MetricList episodes = {{"episodes", count},
                                   {"success_rate", static_cast<double>(sums.successes) / count},
                                   {"mean_return", sums.total_return / count},
-                                  {"mean_length", static_cast<double>(sums.steps) / count}};
+                                  {"mean_length", static_cast<double>(sums.total_length) / count}};
     status_.success = episodes[1].second;
     status_.mean_return = episodes[2].second;
     status_.mean_length = episodes[3].second;
-    metrics_->Record(state_.step, "episodes", episodes);
+    metrics_->Record(state_.step, "train_episodes", episodes);
     status_.reward_terms.clear();
     for (size_t k = 0; k < sums.reward_terms.size(); ++k)
       status_.reward_terms.emplace_back(task_->rewards()[k].name, sums.reward_terms[k] / count);
-    metrics_->Record(state_.step, "reward", status_.reward_terms);
+    metrics_->Record(state_.step, "train_reward", status_.reward_terms);
   }
   const double seconds = clock_.seconds();
   metrics_->RecordTiming(state_.step, {{"steps_per_second", config_.num_envs * config_.ppo.n_steps /
