@@ -29,6 +29,12 @@ TRAIN = [
     *["--seed", 3, "train.steps=1600", "train.save_every=60", "train.eval_every=240"],
     *["policy.bc.dropout=0.1", "policy.bc.hidden=[64,64,64]", "train.batch_size=128"],
 ]
+RL = [
+    *["rl", "--env-name", "reach", "--total-steps", 24576, "--save-path", "run", "--seed", 3, "--threads", 1],
+    *["num_envs=16", "ppo.n_steps=32", "ppo.minibatch_size=256", "run.save_every=1024"],
+    *["run.eval_every=8192", "run.eval_episodes=10"],
+]
+LEARN = {"train": TRAIN, "rl": RL}
 
 
 class Process:
@@ -205,7 +211,7 @@ def test_datagen_after_ctrl_c(start, simscale, whole_dataset, tmp_path):
     assert "a.h5: complete already, 120 episodes" in third.stdout
 
 
-# ---- train -------------------------------------------------------------------------------------
+# ---- train and rl ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -217,13 +223,14 @@ def root(tmp_path_factory, simscale_in) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def whole_run(root, simscale_in) -> tuple[Path, float]:
-    """The uninterrupted training's run folder and how long it took in seconds."""
-    (root / "whole").mkdir()
+@pytest.fixture(scope="module", params=LEARN)
+def whole_run(root, simscale_in, request) -> tuple[str, Path, float]:
+    """The command's name, the uninterrupted run's folder and how long it took in seconds."""
+    folder = root / f"whole_{request.param}"
+    folder.mkdir()
     started = time.monotonic()
-    simscale_in(root / "whole")(*TRAIN)
-    return root / "whole/run", time.monotonic() - started
+    simscale_in(folder)(*LEARN[request.param])
+    return request.param, folder / "run", time.monotonic() - started
 
 
 def same_run(a: Path, b: Path) -> None:
@@ -259,20 +266,21 @@ def look_at_run(run: Path) -> int:
     return json.loads((run / "latest/manifest.json").read_text())["step"]
 
 
-def test_train_killed_at_any_moment_ends_with_the_same_weights(start, simscale_in, root, whole_run):
-    whole, seconds = whole_run
+def test_learning_killed_at_any_moment_ends_with_the_same_weights(start, simscale_in, root, whole_run):
+    name, whole, seconds = whole_run
+    command = LEARN[name]
     rng = random.Random(2)
     kills = 0
     steps_at_kills = set()
     for run in range(10 * KILLS):
         if kills >= KILLS:
             break
-        folder = root / str(run)
+        folder = root / f"{name}_{run}"
         folder.mkdir()
         left, step = seconds, 0
         for _ in range(KILLS_A_RUN):
             moment = rng.uniform(0.05, 0.95) * left
-            killed = start(folder, [*TRAIN, "--resume"]).kill_after(moment)
+            killed = start(folder, [*command, "--resume"]).kill_after(moment)
             before, step = step, look_at_run(folder / "run")
             assert step >= before, "a finished checkpoint is gone"
             if not killed:
@@ -280,9 +288,9 @@ def test_train_killed_at_any_moment_ends_with_the_same_weights(start, simscale_i
             kills += 1
             steps_at_kills.add(step)
             left = max(left - moment, 0.5)
-        last = simscale_in(folder)(*TRAIN, "--resume")
-        if 0 < step < 1600:
-            assert f"held out, from step {step}\n" in last.stderr
+        last = simscale_in(folder)(*command, "--resume")
+        if step > 0 and f"all {step} steps are done already" not in last.stderr:
+            assert f", from step {step}\n" in last.stderr
         same_run(folder / "run", whole)
         names = {path.name for path in (folder / "run").iterdir()}
         assert not [name for name in names if is_temporary(name)], "debris"
@@ -290,39 +298,41 @@ def test_train_killed_at_any_moment_ends_with_the_same_weights(start, simscale_i
     assert len(steps_at_kills) >= 5, "the kills fell into different parts of the runs"
 
 
-def test_train_after_ctrl_c(start, simscale_in, root, whole_run):
-    whole, _ = whole_run
-    folder = root / "ctrl_c"
+def test_learning_after_ctrl_c(start, simscale_in, root, whole_run):
+    name, whole, _ = whole_run
+    command = LEARN[name]
+    total, flag = {"train": (1600, "--checkpoint-dir"), "rl": (24576, "--save-path")}[name]
+    folder = root / f"{name}_ctrl_c"
     folder.mkdir()
     run = folder / "run"
-    process = start(folder, TRAIN)
+    process = start(folder, command)
     process.wait_for((run / "latest").is_symlink)
     process.process.send_signal(signal.SIGINT)
     code, stdout, stderr = process.end()
     assert code == 130
     assert stdout == ""
     told = re.search(
-        r"interrupted after step (\d+) of 1600, all is saved. Go on with: "
-        r"simscale (train --resume --checkpoint-dir run)\n$",
+        rf"interrupted after step (\d+) of {total}, all is saved. Go on with: "
+        rf"simscale ({name} --resume {flag} run)\n$",
         stderr,
     )
     assert told, stderr
-    assert look_at_run(run) == int(told[1]) < 1600  # saved where it stopped, not where it would have
+    assert look_at_run(run) == int(told[1]) < total  # saved where it stopped, not where it would have
     simscale = simscale_in(folder)
-    refused = simscale(*TRAIN, exit_code=2)
+    refused = simscale(*command, exit_code=2)
     assert "run: a run is already there. --resume goes on with it, --overwrite" in refused.stderr
     simscale(*told[2].split())  # the line it told
     same_run(run, whole)
-    again = simscale(*TRAIN, "--resume")
-    assert "run: done already, 1600 steps" in again.stdout
+    again = simscale(*command, "--resume")
+    assert f"run: done already, {total} steps" in again.stdout
 
 
-@pytest.mark.parametrize("command", [DATAGEN, TRAIN], ids=["datagen", "train"])
+@pytest.mark.parametrize("command", [DATAGEN, TRAIN, RL], ids=["datagen", "train", "rl"])
 def test_sigterm_is_like_ctrl_c(start, root, command):
     folder = root / f"term_{command[0]}"
     folder.mkdir()
     process = start(folder, command)
-    made = folder / ("run/latest" if command is TRAIN else "a.h5.shards/shard_0.h5")
+    made = folder / ("a.h5.shards/shard_0.h5" if command is DATAGEN else "run/latest")
     process.wait_for(made.exists)
     process.process.send_signal(signal.SIGTERM)
     code, _, stderr = process.end()
