@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "simscale/cli/commands.h"
 #include "simscale/cli/evaluate_hook.h"
 #include "simscale/cli/output.h"
+#include "simscale/common/console.h"
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
@@ -16,7 +18,7 @@ namespace {
 
 struct Flags {
   std::string env_name;
-  bool resume = false, overwrite = false;
+  bool resume = false, overwrite = false, watch = false;
   std::string json;
 };
 
@@ -44,6 +46,47 @@ rl::RlConfig Compose(const Command& command, const Flags& flags) {
     config.task.insert(config.task.end(), more.begin(), more.end());
   return config;
 }
+
+/// What --watch shows: drawn in place on a terminal, else a block every ten seconds.
+class Watch {
+ public:
+  void operator()(const rl::Status& s) {
+    const double interval = ConsoleIsTerminal() ? 0.2 : 10;
+    const bool last = s.step >= s.total_steps;
+    if (!last && since_.seconds() < interval) return;
+    since_.Restart();
+    if (ConsoleIsTerminal() && !last)
+      ConsoleRedraw(Block(s));
+    else
+      ConsoleWrite(Block(s) + "\n");
+  }
+
+ private:
+  static std::string Percent(double share) {
+    return share < 0 ? "-" : Cat(Fixed(100 * share, 1), " %");
+  }
+  static std::string Block(const rl::Status& s) {
+    const auto done = static_cast<double>(s.step), total = static_cast<double>(s.total_steps);
+    std::string text =
+        Cat("steps     ", s.step, " of ", s.total_steps, " (", Percent(std::min(1.0, done / total)),
+            ")  update ", s.update, "  ", Fixed(s.steps_per_second, 0), " steps/s  ETA ",
+            HumanSeconds(std::max(0.0, total - done) / std::max(1.0, s.steps_per_second)));
+    text += Cat("\ntraining  success ", Percent(s.success), "  return ", Fixed(s.mean_return, 2),
+                "  length ", Fixed(s.mean_length, 1));
+    if (s.eval_success >= 0)
+      text += Cat("\nheld out  success ", Percent(s.eval_success), "  return ",
+                  Fixed(s.eval_return, 2), "  best success ", Percent(s.best_success));
+    text += "\nrewards ";
+    for (const auto& [name, value] : s.reward_terms) text += Cat("  ", name, " ", Fixed(value, 2));
+    text +=
+        Cat("\nlearner   kl ", Fixed(s.kl, 4), "  std ", Fixed(s.std, 3), "  explained variance ",
+            Fixed(s.explained_variance, 2), "  lr ", Fixed(s.lr * 1e3, 3), "e-3\ntime    ");
+    for (const auto& [name, share] : s.time_split)
+      if (share >= 0.005) text += Cat("  ", name, " ", Fixed(100 * share, 0), " %");
+    return text;
+  }
+  Stopwatch since_;
+};
 
 std::string ResultAsJson(const rl::RlResult& result) {
   const nlohmann::ordered_json json = {
@@ -81,8 +124,9 @@ int Run(const Command& command, const Flags& flags) {
   const Output output(flags.json);
   const InterruptGuard guard;
   const auto task = tasks::MakeTask(tasks::LoadTaskConfig(config.env_name, config.task));
-  const rl::RlResult result = rl::RunRl(
-      config, task, {.resume = flags.resume, .overwrite = flags.overwrite}, EvaluateOn(task));
+  rl::RlOptions options{.resume = flags.resume, .overwrite = flags.overwrite};
+  if (flags.watch) options.watch = Watch();
+  const rl::RlResult result = rl::RunRl(config, task, options, EvaluateOn(task));
   output.Json(ResultAsJson(result));
   if (!result.finished && !result.already_done) return kInterrupted;
   output.Text(ResultAsText(result));
@@ -107,6 +151,8 @@ void AddRl(Cli& cli) {
   AddTaskFlags(command);
   command.Switch("--resume", flags->resume, "go on with what lies in the run folder");
   command.Switch("--overwrite", flags->overwrite, "delete what lies in the run folder");
+  command.Switch("--watch", flags->watch,
+                 "show success, return, speed and where the time goes, live");
   AddJsonFlag(command, flags->json);
   command.Run([&command, flags] { return Run(command, *flags); });
 }

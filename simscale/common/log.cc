@@ -6,10 +6,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 #include "simscale/common/console.h"
@@ -21,7 +23,12 @@ std::mutex& ConsoleMutex() {
   static auto* mutex = new std::mutex;  // never destroyed: other static objects may log at exit
   return *mutex;
 }
-bool g_live_line = false;  // guarded by ConsoleMutex
+int g_live_lines = 0;  // guarded by ConsoleMutex
+
+/// Moves the cursor, which is in the last live line.
+std::string ToFirstLiveLine() {
+  return g_live_lines > 1 ? "\r\x1b[" + std::to_string(g_live_lines - 1) + "A" : "\r";
+}
 
 void WriteAll(std::string_view text) {
   while (!text.empty()) {
@@ -77,21 +84,28 @@ void Log(LogLevel level, const std::string& message) {
 
 void ConsoleWrite(std::string_view text) {
   const std::lock_guard lock(ConsoleMutex());
-  if (g_live_line) WriteAll("\r\x1b[K");
-  g_live_line = false;
+  if (g_live_lines > 0) WriteAll(ToFirstLiveLine() + (g_live_lines > 1 ? "\x1b[J" : "\x1b[K"));
+  g_live_lines = 0;
   WriteAll(text);
 }
 
-void ConsoleRedraw(std::string_view line) {
+void ConsoleRedraw(std::string_view lines) {
   winsize size = {};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1) {
-    line = line.substr(0, size.ws_col - 1u);  // a wrapped line could not be redrawn
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  std::string drawn;
+  int count = 0;
+  for (size_t at = 0; at <= lines.size(); ++count) {
+    const size_t end = std::min(lines.find('\n', at), lines.size());
+    std::string_view line = lines.substr(at, end - at);
+    if (known) line = line.substr(0, size.ws_col - 1u);  // a wrapped line could not be redrawn
+    if (count > 0) drawn += "\n";
+    drawn.append(line).append("\x1b[K");
+    at = end + 1;
   }
-  std::string text = "\r";
-  text.append(line).append("\x1b[K");
   const std::lock_guard lock(ConsoleMutex());
-  g_live_line = true;
-  WriteAll(text);
+  const std::string back = ToFirstLiveLine() + (g_live_lines > count ? "\x1b[J" : "");
+  g_live_lines = count;
+  WriteAll(back + drawn);
 }
 
 bool ConsoleIsTerminal() {

@@ -17,6 +17,7 @@
 #include "simscale/policy/runner.h"
 #include "simscale/rl/adopt.h"
 #include "simscale/rl/gae.h"
+#include "simscale/train/curves.h"
 #include "simscale/train/run_dir.h"
 
 namespace simscale::rl {
@@ -494,6 +495,7 @@ bool Trainer::RunDue(int64_t before) {
       }
     }
     Save(result ? result->success_rate : -1, best);
+    if (evaluate || last) DrawRun();
   }
   return true;
 }
@@ -537,6 +539,13 @@ void Trainer::Save(double success_rate, bool best) {
   SwapLink(run / "latest", name);
   policy::PruneCheckpoints(run, config_.run.keep_last);
   times_.Add("save", watch.seconds());
+}
+
+void Trainer::DrawRun() {
+  const fs::path run = config_.save_path;
+  const std::vector<train::Panel> panels = train::ReadCurves(run / "metrics.jsonl");
+  for (const char* name : {"curves.svg", "curves.png"})
+    train::DrawCurves(panels, Cat(task_->name(), ", PPO, seed ", config_.seed), run / name);
 }
 
 RlResult Trainer::Run() {

@@ -56,6 +56,7 @@ class Trainer {
   bool Evaluate(train::EvalResult* result);
   bool IsBest(const train::EvalResult* evaluation) const;
   void Save(double success_rate, bool best);
+  void DrawRun();  ///< curves.svg and curves.png
   bool Interrupted() const;
 
   RlConfig config_;

@@ -27,7 +27,8 @@ std::string KeptLines(const std::string& text, const Metrics::Resume& resume) {
     if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) break;
     const auto step = json["step"].get<int64_t>();
     if (step > resume.step) break;
-    if (step == resume.step && resume.redo && !json.value("kind", "").starts_with("train")) continue;
+    if (step == resume.step && resume.redo && !json.value("kind", "").starts_with("train"))
+      continue;
     kept += line + "\n";
   }
   return kept;

@@ -9,6 +9,7 @@
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
+#include "simscale/train/curves.h"
 #include "simscale/train/memory_dataset.h"
 #include "simscale/train/metrics.h"
 #include "simscale/train/optimizer.h"
@@ -22,6 +23,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 TEST(Schedule, WarmUpThenCosine) {
   LoopConfig config;
@@ -252,6 +254,35 @@ TEST(Metrics, ResumeKeepsWhatTheCheckpointKnows) {
   EXPECT_EQ(ReadFile(dir / "metrics.jsonl"), first);
   { const Metrics fresh(dir, {}); }
   EXPECT_EQ(ReadFile(dir / "metrics.jsonl"), "");
+  fs::remove_all(dir);
+}
+
+TEST(Curves, AreReadFromTheMetricsAndDrawn) {
+  const fs::path dir = TempBeside(fs::path(::testing::TempDir()) / "curves");
+  MakeDirs(dir);
+  std::string text;
+  for (int i = 1; i <= 1000; ++i)
+    text += Cat("{\"step\":", i, ",\"kind\":\"train_reward\",\"near\":", i % 2, ",\"time\":-1}\n");
+  text +=
+      "{\"step\":500,\"kind\":\"eval\",\"success_rate\":0.5,\"mean_return\":null}\n{\"step\":501,"
+      "\"ki";
+  WriteFileAtomic(dir / "metrics.jsonl", text);
+  const std::vector<Panel> panels = ReadCurves(dir / "metrics.jsonl");
+  ASSERT_EQ(panels.size(), 2U);
+  EXPECT_EQ(panels[0].title, "success rate");
+  EXPECT_THAT(panels[0].curves[0].points, ElementsAre(Pair(500, 0.5)));
+  EXPECT_EQ(panels[1].curves[0].label, "near");
+  ASSERT_EQ(panels[1].curves[0].points.size(), 400U);  // averaged
+  EXPECT_THAT(panels[1].curves[0].points[0], Pair(1.5, 0.5));
+  EXPECT_THAT(panels[1].curves[1].points[399], Pair(999, -1));
+
+  DrawCurves(panels, "a run", dir / "a.svg");
+  DrawCurves(panels, "a run", dir / "a.png");
+  DrawCurves({}, "nothing yet", dir / "empty.png");
+  EXPECT_THAT(ReadFile(dir / "a.svg"), HasSubstr("<svg"));
+  EXPECT_THAT(ReadFile(dir / "a.png").substr(0, 4), "\x89PNG");
+  EXPECT_THROW(DrawCurves(panels, "", dir / "a.gif"), UserError);
+  EXPECT_THROW(ReadCurves(dir / "none"), UserError);
   fs::remove_all(dir);
 }
 

@@ -36,7 +36,8 @@ std::string FirstDifference(const config::Node& old, const config::Node& now,
 
 void RemoveRun(const fs::path& dir) {
   std::vector<fs::path> paths;
-  for (const char* name : {"latest", "best", "tensorboard", "metrics.jsonl", "config.yaml"})
+  for (const char* name : {"latest", "best", "tensorboard", "metrics.jsonl", "config.yaml",
+                           "curves.svg", "curves.png"})
     paths.push_back(dir / name);
   for (const auto& [step, path] : policy::ListCheckpoints(dir)) paths.push_back(path);
   for (const fs::path& path : paths) {
