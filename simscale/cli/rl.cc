@@ -89,6 +89,15 @@ class Watch {
 };
 
 std::string ResultAsJson(const rl::RlResult& result) {
+  nlohmann::ordered_json evaluations = nlohmann::ordered_json::array();
+  for (const rl::EvalPoint& e : result.evaluations)
+    evaluations.push_back({{"step", e.step},
+                           {"seconds", e.seconds},
+                           {"success_rate", e.success_rate},
+                           {"mean_return", e.mean_return},
+                           {"mean_length", e.mean_length}});
+  nlohmann::ordered_json times;
+  for (const auto& [part, seconds] : result.time_seconds) times[part] = seconds;
   const nlohmann::ordered_json json = {
       {"schema", 1},
       {"run_dir", result.run_dir.string()},
@@ -100,7 +109,9 @@ std::string ResultAsJson(const rl::RlResult& result) {
       {"best_success_ci95", {result.best_ci_low, result.best_ci_high}},
       {"best_mean_return", result.best_return},
       {"seconds", result.seconds},
-      {"env_steps_per_second", result.steps_per_second}};
+      {"env_steps_per_second", result.steps_per_second},
+      {"time_seconds", times},
+      {"evaluations", evaluations}};
   return json.dump(1) + "\n";
 }
 

@@ -33,6 +33,13 @@ struct RlOptions {
   std::function<void(const Status&)> watch;  ///< in place of the line of progress
 };
 
+/// One evaluation of a run.
+struct EvalPoint {
+  int64_t step = 0;
+  double seconds = 0;  ///< of simulation and learning in this call until then
+  double success_rate = 0, mean_return = 0, mean_length = 0;
+};
+
 struct RlResult {
   std::filesystem::path run_dir;
   int64_t step = 0;
@@ -40,7 +47,9 @@ struct RlResult {
   int64_t best_step = -1;
   double best_success = -1, best_ci_low = 0, best_ci_high = 1, best_return = 0;
   double seconds = 0;
-  double steps_per_second = 0;  ///< of this call, simulation and learning, without evaluations
+  double steps_per_second = 0;         ///< of this call, simulation and learning alone
+  std::vector<EvalPoint> evaluations;  ///< of this call
+  std::vector<std::pair<std::string, double>> time_seconds;  ///< where this call's time went
 };
 
 /// Trains a policy in environments of the task into the run folder config.save_path, which is that

@@ -17,6 +17,7 @@
 #include "simscale/policy/runner.h"
 #include "simscale/rl/adopt.h"
 #include "simscale/rl/gae.h"
+#include "simscale/rl/task_spec.h"
 #include "simscale/train/curves.h"
 #include "simscale/train/run_dir.h"
 
@@ -50,27 +51,6 @@ torch::Tensor AsTensor(const std::vector<double>& values) {
 std::vector<double> AsVector(const torch::Tensor& tensor) {
   const torch::Tensor t = tensor.contiguous();
   return {t.data_ptr<double>(), t.data_ptr<double>() + t.numel()};
-}
-
-int NumObservations(const env::Task& task, const std::vector<std::string>& names) {
-  int total = 0;
-  for (const auto& spec : task.observation_specs())
-    for (const std::string& name : names)
-      if (spec.name == name) total += spec.size();
-  return total;
-}
-
-std::vector<double> ActionBounds(const env::Task& task, bool high) {
-  std::vector<double> bounds;
-  for (int a = 0; a < task.action_dim(); ++a) {
-    const double bound = high ? task.controller().action_high(a) : task.controller().action_low(a);
-    if (!std::isfinite(bound))
-      ThrowUser(task.name(), ": action ", a,
-                " has no bounds; reinforcement learning needs some (ctrlrange in the model, or "
-                "controller.action_range: normalized)");
-    bounds.push_back(bound);
-  }
-  return bounds;
 }
 
 }  // namespace
@@ -119,42 +99,8 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
           from ? Cat(", from step ", state_.step) : std::string());
 }
 
-policy::PolicySpec Trainer::MakeSpec() {
-  policy::PolicySpec spec{.env_name = task_->name(), .action_dim = task_->action_dim()};
-  const auto& specs = task_->observation_specs();
-  const auto find = [&](const std::string& name) -> const env::ObservationSpec& {
-    std::vector<std::string> known;
-    for (const auto& s : specs) {
-      if (s.name == name) return s;
-      known.push_back(s.name);
-    }
-    throw UserError(UnknownName("observation", name, known));
-  };
-  for (const std::string& name : config_.critic_observations) find(name);
-  if (config_.observations.empty()) {
-    const auto& hidden = config_.critic_observations;
-    for (const auto& s : specs)
-      if (s.shape.size() == 1 && std::find(hidden.begin(), hidden.end(), s.name) == hidden.end())
-        config_.observations.push_back(s.name);
-  }
-  for (const std::string& name : config_.observations) {
-    const auto& s = find(name);
-    if (s.shape.size() != 1)
-      ThrowUser("observations: '", name, "' is a picture; name it in images");
-    spec.observations.push_back({.name = name, .size = s.size()});
-  }
-  for (const std::string& name : config_.images) {
-    const auto& s = find(name);
-    if (s.element != env::Element::kUint8 || s.shape.size() != 3)
-      ThrowUser("images: '", name, "' is no rgb picture");
-    spec.images.push_back({.name = name, .height = s.shape[0], .width = s.shape[1]});
-  }
-  policy::FillSpec(config_.policy, &spec);
-  return spec;
-}
-
 void Trainer::BuildModel() {
-  const policy::PolicySpec spec = MakeSpec();
+  const policy::PolicySpec spec = MakeSpec(*task_, &config_);
   SeedTorch(config_.seed, kWeights);
   policy_ = std::make_shared<policy::GaussianPolicy>(spec, config_.policy.ppo);
   policy_->InitializeOrthogonally();
@@ -474,6 +420,11 @@ bool Trainer::RunDue(int64_t before) {
                       {"ci95_high", evaluation.ci_high},
                       {"mean_return", evaluation.mean_return},
                       {"mean_length", evaluation.mean_length}});
+    evaluations_.push_back({.step = state_.step,
+                            .seconds = SecondsOfWork(),
+                            .success_rate = evaluation.success_rate,
+                            .mean_return = evaluation.mean_return,
+                            .mean_length = evaluation.mean_length});
     if (!evaluation.mean_reward_terms.empty())
       metrics_->Record(state_.step, "eval_reward", evaluation.mean_reward_terms);
     LogInfo("step ", state_.step, ": success ", evaluation.successes, "/", evaluation.n_episodes,
@@ -541,6 +492,13 @@ void Trainer::Save(double success_rate, bool best) {
   times_.Add("save", watch.seconds());
 }
 
+double Trainer::SecondsOfWork() const {
+  double seconds = 0;
+  for (const auto& [part, spent] : times_.parts())
+    if (part != "evaluate" && part != "save") seconds += spent;
+  return seconds;
+}
+
 void Trainer::DrawRun() {
   const fs::path run = config_.save_path;
   const std::vector<train::Panel> panels = train::ReadCurves(run / "metrics.jsonl");
@@ -584,11 +542,10 @@ RlResult Trainer::Run() {
   result.best_ci_high = state_.best_ci_high;
   result.best_return = state_.best_return;
   result.seconds = clock_.seconds();
-  double other = 0;
-  for (const auto& [part, seconds] : times_.parts())
-    if (part == "evaluate" || part == "save") other += seconds;
   result.steps_per_second =
-      static_cast<double>(state_.step - begin) / std::max(1e-9, result.seconds - other);
+      static_cast<double>(state_.step - begin) / std::max(1e-9, SecondsOfWork());
+  result.evaluations = evaluations_;
+  result.time_seconds = times_.parts();
   LogInfo(state_.step - begin, " steps in ", HumanSeconds(result.seconds), ": ",
           times_.Summary(result.seconds));
   return result;

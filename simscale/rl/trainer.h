@@ -38,7 +38,6 @@ class Trainer {
   RlResult Run();
 
  private:
-  policy::PolicySpec MakeSpec();
   void BuildModel();
   void Restore(const std::filesystem::path& checkpoint);
   policy::NamedTensors OptimizerState();
@@ -54,6 +53,7 @@ class Trainer {
   void CheckHealth(const UpdateStatistics& statistics) const;
   bool RunDue(int64_t before);
   bool Evaluate(train::EvalResult* result);
+  double SecondsOfWork() const;  ///< without evaluations and checkpoints
   bool IsBest(const train::EvalResult* evaluation) const;
   void Save(double success_rate, bool best);
   void DrawRun();  ///< curves.svg and curves.png
@@ -79,6 +79,7 @@ class Trainer {
   Status status_;
   Stopwatch clock_;
   TimeSplit times_;
+  std::vector<EvalPoint> evaluations_;
   double logged_seconds_ = 0;
 };
 
