@@ -47,8 +47,8 @@ TEST(TaskFiles, NamesAndGymnasiumIdsMeanTheSame) {
   EXPECT_THAT(
       TaskNames(),
       ElementsAre("ant_v5", "half_cheetah_v5", "hopper_v5", "humanoid_standup_v5", "humanoid_v5",
-                  "inverted_double_pendulum_v5", "inverted_pendulum_v5", "pick_place", "pusher_v5",
-                  "reach", "reacher_v5", "swimmer_v5", "walker2d_v5"));
+                  "humanoid_walk", "inverted_double_pendulum_v5", "inverted_pendulum_v5",
+                  "pick_place", "pusher_v5", "reach", "reacher_v5", "swimmer_v5", "walker2d_v5"));
   EXPECT_EQ(GymnasiumId("ant_v5"), "SimScale/Ant-v5");
   EXPECT_EQ(GymnasiumId("walker2d_v5"), "SimScale/Walker2d-v5");
   EXPECT_EQ(CanonicalTaskName("SimScale/InvertedDoublePendulum-v5"), "inverted_double_pendulum_v5");

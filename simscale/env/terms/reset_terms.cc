@@ -148,6 +148,8 @@ class Ranges {
     }
   }
   double Draw(size_t i, Rng& rng) const { return rng.Uniform(low_[i], high_[i]); }
+  double low(size_t i) const { return low_[i]; }
+  double high(size_t i) const { return high_[i]; }
 
  private:
   static void Spread(std::string_view key, std::vector<double>& values, size_t count) {
@@ -229,18 +231,25 @@ class Command : public ResetTerm {
  public:
   struct Params : RangesParams {
     int first = 0, count = 0;
+    std::vector<double> initial_high;
     void Describe(Fields& f) {
       f.Field("first", first, {.help = "index of the first number", .min = 0, .max = 1e6});
       f.Field("count", count,
               {.help = "how many; 0: as many as low and high have", .min = 0, .max = 1e6});
       DescribeRanges(f, "");
+      f.Field("initial_high", initial_high,
+              {.help = "most value where the curriculum starts; it grows to high with the level; "
+                       "[]: high"});
     }
   };
   Command(const Params& params, const Model& model)
       : first_(params.first),
         count_(params.count > 0 ? static_cast<size_t>(params.count)
                                 : std::max(params.low.size(), params.high.size())),
-        ranges_(params, count_) {
+        ranges_(params, count_),
+        initial_({.low = params.low,
+                  .high = params.initial_high.empty() ? params.high : params.initial_high},
+                 count_) {
     const size_t needed = static_cast<size_t>(first_) + count_;
     if (needed > static_cast<size_t>(model->nuserdata)) {
       ThrowUser("count: ", needed, " commands are needed, but scene.userdata is ", model->nuserdata,
@@ -249,14 +258,17 @@ class Command : public ResetTerm {
   }
   void Apply(ResetContext& context) const override {
     for (size_t i = 0; i < count_; ++i) {
-      context.data->userdata[static_cast<size_t>(first_) + i] = ranges_.Draw(i, context.rng);
+      const double high =
+          initial_.high(i) + context.level * (ranges_.high(i) - initial_.high(i));
+      context.data->userdata[static_cast<size_t>(first_) + i] =
+          context.rng.Uniform(ranges_.low(i), high);
     }
   }
 
  private:
   int first_;
   size_t count_;
-  Ranges ranges_;
+  Ranges ranges_, initial_;
 };
 
 }  // namespace

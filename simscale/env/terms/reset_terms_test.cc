@@ -130,6 +130,24 @@ TEST(ResetTerms, CommandsGoToUserdata) {
   EXPECT_THAT(std::vector<double>(world.data->userdata, world.data->userdata + 3), Each(5));
 }
 
+TEST(ResetTerms, CommandsWidenWithTheCurriculum) {
+  TermTestWorld world;
+  const auto term =
+      world.Make(CoreTerms().resets, "command", "{low: [1], high: [5], initial_high: [1]}");
+  for (const double level : {0.0, 0.25, 1.0}) {
+    double most = 0;
+    Rng rng(1, 0, "reset");
+    for (int i = 0; i < 200; ++i) {
+      ResetContext context{world.model.get(), world.model.get(), world.data.get(), rng, level};
+      term->Apply(context);
+      EXPECT_GE(world.data->userdata[0], 1);
+      most = std::max(most, world.data->userdata[0]);
+    }
+    EXPECT_LE(most, 1 + 4 * level);
+    EXPECT_GE(most, 1 + 3.8 * level);
+  }
+}
+
 TEST(ResetTerms, PlaceHonoursARandomisedSize) {
   TermTestWorld world;
   const std::string params = "{body: box, x: [1, 1], y: [2, 2], z: [0.1, 0.1], yaw: [1, 1]}";
