@@ -8,8 +8,10 @@
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
+#include "simscale/common/log.h"
 #include "simscale/common/stopwatch.h"
 #include "simscale/common/text.h"
+#include "simscale/config/node.h"
 #include "simscale/rl/run.h"
 #include "simscale/tasks/registry.h"
 
@@ -19,14 +21,16 @@ namespace {
 struct Flags {
   std::string env_name;
   bool resume = false, overwrite = false, watch = false;
-  std::string json;
+  std::string sweep, json;
 };
 
 /// The task's preset with flags and KEY=VALUE applied. A run that is resumed knows its own.
-rl::RlConfig Compose(const Command& command, const Flags& flags) {
+rl::RlConfig Compose(const Command& command, const Flags& flags,
+                     const std::vector<std::string>& more) {
   command.Arguments();
-  std::vector<std::string> overrides, task;
-  for (const std::string& assignment : command.Overrides()) {
+  std::vector<std::string> overrides, task, all = command.Overrides();
+  all.insert(all.end(), more.begin(), more.end());
+  for (const std::string& assignment : all) {
     if (assignment.starts_with("task."))
       task.push_back(assignment.substr(5));
     else
@@ -42,8 +46,8 @@ rl::RlConfig Compose(const Command& command, const Flags& flags) {
   } else if (name.empty() && command.config_file().empty()) {
     ThrowUser("rl needs a task: --env-name NAME. simscale list-envs lists them.");
   }
-  for (const auto& more : {command.TaskOverrides(), task})
-    config.task.insert(config.task.end(), more.begin(), more.end());
+  for (const auto& changes : {command.TaskOverrides(), task})
+    config.task.insert(config.task.end(), changes.begin(), changes.end());
   return config;
 }
 
@@ -88,7 +92,7 @@ class Watch {
   Stopwatch since_;
 };
 
-std::string ResultAsJson(const rl::RlResult& result) {
+nlohmann::ordered_json ResultAsJson(const rl::RlResult& result) {
   nlohmann::ordered_json evaluations = nlohmann::ordered_json::array();
   for (const rl::EvalPoint& e : result.evaluations)
     evaluations.push_back({{"step", e.step},
@@ -112,7 +116,7 @@ std::string ResultAsJson(const rl::RlResult& result) {
       {"env_steps_per_second", result.steps_per_second},
       {"time_seconds", times},
       {"evaluations", evaluations}};
-  return json.dump(1) + "\n";
+  return json;
 }
 
 std::string ResultAsText(const rl::RlResult& result) {
@@ -128,18 +132,51 @@ std::string ResultAsText(const rl::RlResult& result) {
   return text + Cat("\nsimscale eval ", result.run_dir.string(), " evaluates it\n");
 }
 
-int Run(const Command& command, const Flags& flags) {
-  if (flags.resume && flags.overwrite)
-    ThrowUser("--resume and --overwrite exclude each other: choose one");
-  const rl::RlConfig config = Compose(command, flags);
-  const Output output(flags.json);
-  const InterruptGuard guard;
+rl::RlResult RunOne(const rl::RlConfig& config, const Flags& flags) {
   const auto task = tasks::MakeTask(tasks::LoadTaskConfig(config.env_name, config.task));
   rl::RlOptions options{.resume = flags.resume, .overwrite = flags.overwrite};
   if (flags.watch) options.watch = Watch();
-  const rl::RlResult result = rl::RunRl(config, task, options, EvaluateOn(task));
-  output.Json(ResultAsJson(result));
-  if (!result.finished && !result.already_done) return kInterrupted;
+  return rl::RunRl(config, task, options, EvaluateOn(task));
+}
+
+bool Interrupted(const rl::RlResult& result) { return !result.finished && !result.already_done; }
+
+/// One run for each combination of values, in folders below the save path.
+int RunSweep(const Command& command, const Flags& flags) {
+  const auto combinations = config::ExpandSweep(Split(flags.sweep, ' '));
+  std::vector<rl::RlConfig> configs;
+  for (const auto& values : combinations) {
+    configs.push_back(Compose(command, flags, values));
+    configs.back().save_path = (fs::path(configs.back().save_path) / Join(values, ",")).string();
+  }
+  const Output output(flags.json);
+  nlohmann::ordered_json runs = nlohmann::ordered_json::array();
+  std::string table;
+  for (size_t i = 0; i < configs.size(); ++i) {
+    LogInfo("sweep ", i + 1, " of ", configs.size(), ": ", Join(combinations[i], " "));
+    const rl::RlResult result = RunOne(configs[i], flags);
+    if (Interrupted(result)) return kInterrupted;
+    nlohmann::ordered_json json = ResultAsJson(result);
+    json["settings"] = combinations[i];
+    runs.push_back(json);
+    table += Cat(Join(combinations[i], " "), ": success ", Fixed(100 * result.best_success, 1),
+                 " %, return ", Fixed(result.best_return, 2), ", step ", result.best_step, "\n");
+  }
+  output.Json(nlohmann::ordered_json({{"schema", 1}, {"runs", runs}}).dump(1) + "\n");
+  output.Text(table);
+  return kOk;
+}
+
+int Run(const Command& command, const Flags& flags) {
+  if (flags.resume && flags.overwrite)
+    ThrowUser("--resume and --overwrite exclude each other: choose one");
+  const InterruptGuard guard;
+  if (!flags.sweep.empty()) return RunSweep(command, flags);
+  const rl::RlConfig config = Compose(command, flags, {});
+  const Output output(flags.json);
+  const rl::RlResult result = RunOne(config, flags);
+  output.Json(ResultAsJson(result).dump(1) + "\n");
+  if (Interrupted(result)) return kInterrupted;
   output.Text(ResultAsText(result));
   return kOk;
 }
@@ -162,6 +199,8 @@ void AddRl(Cli& cli) {
   AddTaskFlags(command);
   command.Switch("--resume", flags->resume, "go on with what lies in the run folder");
   command.Switch("--overwrite", flags->overwrite, "delete what lies in the run folder");
+  command.Flag("--sweep", flags->sweep, "\"KEY=A,B KEY=C,D\"",
+               "a run for each combination, in folders of their own");
   command.Switch("--watch", flags->watch,
                  "show success, return, speed and where the time goes, live");
   AddJsonFlag(command, flags->json);
