@@ -253,7 +253,15 @@ def look_at_run(run: Path) -> int:
             for name, entry in manifest["files"].items():
                 assert hashlib.sha256((path / name).read_bytes()).hexdigest() == entry["sha256"]
         else:
-            known = {"latest", "best", "tensorboard", "metrics.jsonl", "config.yaml", "curves.svg", "curves.png"}
+            known = {
+                "latest",
+                "best",
+                "tensorboard",
+                "metrics.jsonl",
+                "config.yaml",
+                "curves.svg",
+                "curves.png",
+            }
             assert path.name in known or is_temporary(path.name), path.name
     if (run / "metrics.jsonl").exists():
         for line in (run / "metrics.jsonl").read_text().splitlines(keepends=True)[:-1]:
