@@ -77,7 +77,7 @@ class Watch {
             HumanSeconds(std::max(0.0, total - done) / std::max(1.0, s.steps_per_second)));
     text += Cat("\ntraining  success ", Percent(s.success), "  return ", Fixed(s.mean_return, 2),
                 "  length ", Fixed(s.mean_length, 1));
-    if (s.eval_success >= 0)
+    if (s.evaluated)
       text += Cat("\nheld out  success ", Percent(s.eval_success), "  return ",
                   Fixed(s.eval_return, 2), "  best success ", Percent(s.best_success));
     text += "\nrewards ";
@@ -125,10 +125,11 @@ std::string ResultAsText(const rl::RlResult& result) {
   std::string text =
       Cat(result.run_dir.string(), ": ", result.step, " steps in ", HumanSeconds(result.seconds),
           ", ", Fixed(result.steps_per_second, 0), " steps/s, best at step ", result.best_step);
-  if (result.best_success >= 0)
-    text += Cat(": success ", Fixed(100 * result.best_success, 1), " % (95 % interval ",
-                Fixed(100 * result.best_ci_low, 1), "-", Fixed(100 * result.best_ci_high, 1),
-                " %), return ", Fixed(result.best_return, 2));
+  if (result.best_success >= 0 && result.has_success)
+    text +=
+        Cat(": success ", Fixed(100 * result.best_success, 1), " % (95 % interval ",
+            Fixed(100 * result.best_ci_low, 1), "-", Fixed(100 * result.best_ci_high, 1), " %)");
+  if (result.best_success >= 0) text += Cat(", return ", Fixed(result.best_return, 2));
   return text + Cat("\nsimscale eval ", result.run_dir.string(), " evaluates it\n");
 }
 
@@ -159,8 +160,10 @@ int RunSweep(const Command& command, const Flags& flags) {
     nlohmann::ordered_json json = ResultAsJson(result);
     json["settings"] = combinations[i];
     runs.push_back(json);
-    table += Cat(Join(combinations[i], " "), ": success ", Fixed(100 * result.best_success, 1),
-                 " %, return ", Fixed(result.best_return, 2), ", step ", result.best_step, "\n");
+    table += Cat(Join(combinations[i], " "), ": ",
+                 result.has_success ? Cat("success ", Fixed(100 * result.best_success, 1), " %, ")
+                                    : std::string(),
+                 "return ", Fixed(result.best_return, 2), ", step ", result.best_step, "\n");
   }
   output.Json(nlohmann::ordered_json({{"schema", 1}, {"runs", runs}}).dump(1) + "\n");
   output.Text(table);

@@ -7,6 +7,7 @@
 #include "simscale/common/interrupt.h"
 #include "simscale/common/log.h"
 #include "simscale/policy/load.h"
+#include "simscale/rl/task_spec.h"
 #include "simscale/rl/trainer.h"
 
 namespace simscale::rl {
@@ -49,7 +50,7 @@ LoopState LoopStateFromJson(const std::string& text, const std::string& where) {
 namespace {
 
 /// Whether --resume finds a run that has done all its steps; fills the result then.
-bool AlreadyDone(const RlConfig& config, RlResult* result) {
+bool AlreadyDone(const RlConfig& config, const env::Task& task, RlResult* result) {
   const fs::path run = config.save_path;
   if (!fs::is_symlink(run / "latest")) return false;
   const fs::path latest = policy::ReadCheckpointInfo(run / "latest").dir;
@@ -60,6 +61,7 @@ bool AlreadyDone(const RlConfig& config, RlResult* result) {
              .step = state.step,
              .finished = true,
              .already_done = true,
+             .has_success = HasSuccess(task),
              .best_step = state.best_step,
              .best_success = state.best_success,
              .best_ci_low = state.best_ci_low,
@@ -74,7 +76,7 @@ RlResult RunRl(const RlConfig& config, std::shared_ptr<const env::Task> task,
                const RlOptions& options, const train::TrainHooks& hooks) {
   if (options.resume && options.overwrite) ThrowUser("--resume and --overwrite exclude each other");
   RlResult result;
-  if (options.resume && AlreadyDone(config, &result)) {
+  if (options.resume && AlreadyDone(config, *task, &result)) {
     LogInfo(config.save_path, ": all ", config.total_steps, " steps are done already");
     return result;
   }
@@ -86,8 +88,9 @@ RlResult RunRl(const RlConfig& config, std::shared_ptr<const env::Task> task,
             ", all is saved. Go on with: simscale rl --resume --save-path ",
             result.run_dir.string());
   else if (result.best_success >= 0)
-    LogInfo("best: step ", result.best_step, ", success ", Fixed(100 * result.best_success, 1),
-            " %, return ", Fixed(result.best_return, 2), ", ", (result.run_dir / "best").string());
+    LogInfo("best: step ", result.best_step,
+            result.has_success ? Cat(", success ", Fixed(100 * result.best_success, 1), " %") : "",
+            ", return ", Fixed(result.best_return, 2), ", ", (result.run_dir / "best").string());
   return result;
 }
 

@@ -20,7 +20,8 @@ struct Status {
   int64_t update = 0;
   double steps_per_second = 0;  ///< since the run (or its resumption) began
   double success = -1, mean_return = 0, mean_length = 0;  ///< of recent training episodes; -1: none
-  double eval_success = -1, eval_return = 0;              ///< of the latest evaluation
+  bool evaluated = false;
+  double eval_success = -1, eval_return = 0;  ///< of the latest evaluation; -1: the task has none
   double best_success = -1;
   double kl = 0, lr = 0, std = 0, explained_variance = 0;
   std::vector<std::pair<std::string, double>> time_split;    ///< shares of the time, sum 1
@@ -44,6 +45,7 @@ struct RlResult {
   std::filesystem::path run_dir;
   int64_t step = 0;
   bool finished = false, already_done = false;
+  bool has_success = true;  ///< false: the task knows none, and returns alone count
   int64_t best_step = -1;
   double best_success = -1, best_ci_low = 0, best_ci_high = 1, best_return = 0;
   double seconds = 0;

@@ -17,6 +17,12 @@ int NumObservations(const env::Task& task, const std::vector<std::string>& names
   return total;
 }
 
+bool HasSuccess(const env::Task& task) {
+  return std::ranges::any_of(task.config().terminations, [](const auto& termination) {
+    return termination.second.outcome == "success";
+  });
+}
+
 std::vector<double> ActionBounds(const env::Task& task, bool high) {
   std::vector<double> bounds;
   for (int a = 0; a < task.action_dim(); ++a) {

@@ -16,6 +16,9 @@ policy::PolicySpec MakeSpec(const env::Task& task, RlConfig* config);
 /// How many numbers these keys have; unknown keys have none.
 int NumObservations(const env::Task& task, const std::vector<std::string>& names);
 
+/// Whether the task has a termination that means success.
+bool HasSuccess(const env::Task& task);
+
 /// The lower or upper bound of each component of an action. Throws UserError where there is none.
 std::vector<double> ActionBounds(const env::Task& task, bool high);
 

@@ -59,6 +59,7 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
                  const RlOptions& options, const train::TrainHooks& hooks)
     : config_(config),
       task_(std::move(task)),
+      has_success_(HasSuccess(*task_)),
       options_(options),
       hooks_(hooks),
       device_(policy::PickDevice(config.device)),
@@ -330,7 +331,7 @@ void Trainer::Record(const UpdateStatistics& s, double lr) {
                                   {"success_rate", static_cast<double>(sums.successes) / count},
                                   {"mean_return", sums.total_return / count},
                                   {"mean_length", static_cast<double>(sums.total_length) / count}};
-    status_.success = episodes[1].second;
+    status_.success = has_success_ ? episodes[1].second : -1;
     status_.mean_return = episodes[2].second;
     status_.mean_length = episodes[3].second;
     metrics_->Record(state_.step, "train_episodes", episodes);
@@ -410,7 +411,8 @@ bool Trainer::RunDue(int64_t before) {
       Save(-1, false);
       return false;
     }
-    status_.eval_success = evaluation.success_rate;
+    status_.evaluated = true;
+    status_.eval_success = has_success_ ? evaluation.success_rate : -1;
     status_.eval_return = evaluation.mean_return;
     metrics_->Record(state_.step, "eval",
                      {{"success_rate", evaluation.success_rate},
@@ -427,9 +429,12 @@ bool Trainer::RunDue(int64_t before) {
                             .mean_length = evaluation.mean_length});
     if (!evaluation.mean_reward_terms.empty())
       metrics_->Record(state_.step, "eval_reward", evaluation.mean_reward_terms);
-    LogInfo("step ", state_.step, ": success ", evaluation.successes, "/", evaluation.n_episodes,
-            " = ", Fixed(100 * evaluation.success_rate, 1), " %, return ",
-            Fixed(evaluation.mean_return, 2), ", length ", Fixed(evaluation.mean_length, 1));
+    LogInfo("step ", state_.step, ": ",
+            has_success_ ? Cat("success ", evaluation.successes, "/", evaluation.n_episodes, " = ",
+                               Fixed(100 * evaluation.success_rate, 1), " %, ")
+                         : std::string(),
+            "return ", Fixed(evaluation.mean_return, 2), ", length ",
+            Fixed(evaluation.mean_length, 1));
   }
   state_.due_done = true;
   if (save) {
@@ -442,7 +447,7 @@ bool Trainer::RunDue(int64_t before) {
         state_.best_ci_low = result->ci_low;
         state_.best_ci_high = result->ci_high;
         state_.best_return = result->mean_return;
-        status_.best_success = result->success_rate;
+        status_.best_success = has_success_ ? result->success_rate : -1;
       }
     }
     Save(result ? result->success_rate : -1, best);
@@ -536,6 +541,7 @@ RlResult Trainer::Run() {
   result.run_dir = config_.save_path;
   result.step = state_.step;
   result.finished = go_on;
+  result.has_success = has_success_;
   result.best_step = state_.best_step;
   result.best_success = state_.best_success;
   result.best_ci_low = state_.best_ci_low;

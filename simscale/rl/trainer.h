@@ -61,6 +61,7 @@ class Trainer {
 
   RlConfig config_;
   std::shared_ptr<const env::Task> task_;
+  bool has_success_;
   RlOptions options_;
   train::TrainHooks hooks_;
   std::unique_ptr<FolderLock> lock_;
