@@ -1,5 +1,7 @@
 #include "simscale/rl/config.h"
 
+#include <algorithm>
+
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/config/node.h"
@@ -125,6 +127,11 @@ RlConfig ComposeRlConfig(const std::string& env_name, const std::filesystem::pat
   std::vector<fs::path> search;
   if (config_file.empty() || config::LoadYaml(file).Find("defaults")) search = {presets};
   config::Node node = config::Compose(file, search);
+  const auto starts = [](const std::string& assignment) {
+    return assignment.starts_with("from=") && assignment.size() > 5;
+  };
+  if (config_file.empty() && std::ranges::any_of(overrides, starts))
+    config::Merge(node, config::Compose(presets / "from.yaml", {presets}));
   if (!env_name.empty()) node.Set("env_name", config::Node::Scalar(env_name, true));
   for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
   RlConfig config;

@@ -75,7 +75,8 @@ struct RlConfig {
 };
 
 /// The preset of a task (presets/rl/<task>.yaml of the share folder, else presets/rl/ppo.yaml), or
-/// `config_file` where given, with the overrides ("ppo.lr=3e-4") applied.
+/// `config_file` where given, with the overrides ("ppo.lr=3e-4") applied. Where one of them names a
+/// policy to start from, presets/rl/from.yaml is merged over the preset first.
 RlConfig ComposeRlConfig(const std::string& env_name, const std::filesystem::path& config_file,
                          const std::vector<std::string>& overrides);
 
