@@ -21,8 +21,8 @@ using MetricList = std::vector<std::pair<std::string, double>>;
 /// What depends on the clock goes to TensorBoard only.
 class Metrics {
  public:
-  /// What a resumed run keeps: all records up to `step`; of that step itself only the kinds "train..."
-  /// if the rest of it is to be done again. step < 0: a new run, which keeps nothing.
+  /// What a resumed run keeps: all records up to `step`; of that step itself only the kinds
+  /// "train..." if the rest of it is to be done again. step < 0: a new run, which keeps nothing.
   struct Resume {
     int64_t step = -1;
     bool redo = false;

@@ -258,8 +258,7 @@ class Command : public ResetTerm {
   }
   void Apply(ResetContext& context) const override {
     for (size_t i = 0; i < count_; ++i) {
-      const double high =
-          initial_.high(i) + context.level * (ranges_.high(i) - initial_.high(i));
+      const double high = initial_.high(i) + context.level * (ranges_.high(i) - initial_.high(i));
       context.data->userdata[static_cast<size_t>(first_) + i] =
           context.rng.Uniform(ranges_.low(i), high);
     }
