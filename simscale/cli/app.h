@@ -143,6 +143,9 @@ class Cli {
   std::vector<std::unique_ptr<Command>> commands_;
 };
 
+/// Takes "task.KEY=VALUE" out of overrides and returns these as overrides of the task file.
+std::vector<std::string> TakeTaskOverrides(std::vector<std::string>* overrides);
+
 /// What changes a task from outside: --randomize and --plugin. For commands that take a task.
 void AddTaskFlags(Command& command);
 void AddPluginFlag(Command& command);  ///< --plugin alone

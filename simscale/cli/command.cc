@@ -201,17 +201,29 @@ std::vector<std::string> Command::Arguments() const {
   return arguments;
 }
 
+std::vector<std::string> TakeTaskOverrides(std::vector<std::string>* overrides) {
+  std::vector<std::string> own, task;
+  for (const std::string& assignment : *overrides) {
+    if (assignment.starts_with("task.")) {
+      task.push_back(assignment.substr(5));
+    } else {
+      own.push_back(assignment);
+    }
+  }
+  *overrides = std::move(own);
+  return task;
+}
+
 config::Node Command::MergedConfig(std::vector<std::string>* task_overrides) const {
   Arguments();  // tells of what is neither
   config::Node node = config_file_.empty() ? config::Node::Map() : config::Compose(config_file_);
-  if (task_overrides != nullptr) *task_overrides = TaskOverrides();
-  for (const std::string& assignment : Overrides()) {
-    if (task_overrides != nullptr && assignment.starts_with("task.")) {
-      task_overrides->push_back(assignment.substr(5));
-    } else {
-      config::ApplyOverride(node, assignment);
-    }
+  std::vector<std::string> overrides = Overrides();
+  if (task_overrides != nullptr) {
+    *task_overrides = TaskOverrides();
+    const std::vector<std::string> more = TakeTaskOverrides(&overrides);
+    task_overrides->insert(task_overrides->end(), more.begin(), more.end());
   }
+  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
   return node;
 }
 

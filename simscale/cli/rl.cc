@@ -4,6 +4,7 @@
 #include "simscale/cli/commands.h"
 #include "simscale/cli/evaluate_hook.h"
 #include "simscale/cli/output.h"
+#include "simscale/cli/run_report.h"
 #include "simscale/common/console.h"
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -28,14 +29,9 @@ struct Flags {
 rl::RlConfig Compose(const Command& command, const Flags& flags,
                      const std::vector<std::string>& more) {
   command.Arguments();
-  std::vector<std::string> overrides, task, all = command.Overrides();
-  all.insert(all.end(), more.begin(), more.end());
-  for (const std::string& assignment : all) {
-    if (assignment.starts_with("task."))
-      task.push_back(assignment.substr(5));
-    else
-      overrides.push_back(assignment);
-  }
+  std::vector<std::string> overrides = command.Overrides();
+  overrides.insert(overrides.end(), more.begin(), more.end());
+  const std::vector<std::string> task = TakeTaskOverrides(&overrides);
   const std::string name = flags.env_name.empty() ? "" : tasks::CanonicalTaskName(flags.env_name);
   rl::RlConfig config = rl::ComposeRlConfig(name, command.config_file(), overrides);
   const fs::path run = config.save_path;
@@ -97,40 +93,25 @@ nlohmann::ordered_json ResultAsJson(const rl::RlResult& result) {
   for (const rl::EvalPoint& e : result.evaluations)
     evaluations.push_back({{"step", e.step},
                            {"seconds", e.seconds},
-                           {"success_rate", e.success_rate},
-                           {"mean_return", e.mean_return},
-                           {"mean_length", e.mean_length}});
+                           {"success_rate", e.result.success_rate},
+                           {"mean_return", e.result.mean_return},
+                           {"mean_length", e.result.mean_length}});
   nlohmann::ordered_json times;
   for (const auto& [part, seconds] : result.time_seconds) times[part] = seconds;
-  const nlohmann::ordered_json json = {
-      {"schema", 1},
-      {"run_dir", result.run_dir.string()},
-      {"step", result.step},
-      {"finished", result.finished},
-      {"already_done", result.already_done},
-      {"best_step", result.best_step},
-      {"best_success_rate", result.best_success},
-      {"best_success_ci95", {result.best_ci_low, result.best_ci_high}},
-      {"best_mean_return", result.best_return},
-      {"seconds", result.seconds},
-      {"env_steps_per_second", result.steps_per_second},
-      {"time_seconds", times},
-      {"evaluations", evaluations}};
+  nlohmann::ordered_json json = RunAsJson(result);
+  json["best_mean_return"] = result.best_return;
+  json["seconds"] = result.seconds;
+  json["env_steps_per_second"] = result.steps_per_second;
+  json["time_seconds"] = times;
+  json["evaluations"] = evaluations;
   return json;
 }
 
 std::string ResultAsText(const rl::RlResult& result) {
-  if (result.already_done)
-    return Cat(result.run_dir.string(), ": done already, ", result.step, " steps\n");
-  std::string text =
-      Cat(result.run_dir.string(), ": ", result.step, " steps in ", HumanSeconds(result.seconds),
-          ", ", Fixed(result.steps_per_second, 0), " steps/s, best at step ", result.best_step);
-  if (result.best_success >= 0 && result.has_success)
-    text +=
-        Cat(": success ", Fixed(100 * result.best_success, 1), " % (95 % interval ",
-            Fixed(100 * result.best_ci_low, 1), "-", Fixed(100 * result.best_ci_high, 1), " %)");
-  if (result.best_success >= 0) text += Cat(", return ", Fixed(result.best_return, 2));
-  return text + Cat("\nsimscale eval ", result.run_dir.string(), " evaluates it\n");
+  return RunAsText(
+      result, Cat(", ", Fixed(result.steps_per_second, 0), " steps/s"),
+      result.best_success >= 0 ? Cat(", return ", Fixed(result.best_return, 2)) : std::string(),
+      result.has_success);
 }
 
 rl::RlResult RunOne(const rl::RlConfig& config, const Flags& flags) {

@@ -3,6 +3,7 @@
 #include "simscale/cli/commands.h"
 #include "simscale/cli/evaluate_hook.h"
 #include "simscale/cli/output.h"
+#include "simscale/cli/run_report.h"
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
@@ -83,32 +84,10 @@ train::TrainHooks MakeHooks(const Request& request, const std::vector<std::strin
 }
 
 std::string ResultAsJson(const train::TrainResult& result) {
-  const nlohmann::ordered_json json = {
-      {"schema", 1},
-      {"run_dir", result.run_dir.string()},
-      {"step", result.step},
-      {"finished", result.finished},
-      {"already_done", result.already_done},
-      {"best_step", result.best_step},
-      {"best_success_rate", result.best_success},
-      {"best_success_ci95", {result.best_ci_low, result.best_ci_high}},
-      {"validation_loss", result.validation_loss},
-      {"seconds", result.seconds}};
+  nlohmann::ordered_json json = RunAsJson(result);
+  json["validation_loss"] = result.validation_loss;
+  json["seconds"] = result.seconds;
   return json.dump(1) + "\n";
-}
-
-std::string ResultAsText(const train::TrainResult& result) {
-  if (result.already_done) {
-    return Cat(result.run_dir.string(), ": done already, ", result.step, " steps\n");
-  }
-  std::string text = Cat(result.run_dir.string(), ": ", result.step, " steps in ",
-                         HumanSeconds(result.seconds), ", best at step ", result.best_step);
-  if (result.best_success >= 0) {
-    text +=
-        Cat(": success ", Fixed(100 * result.best_success, 1), " % (95 % interval ",
-            Fixed(100 * result.best_ci_low, 1), "-", Fixed(100 * result.best_ci_high, 1), " %)");
-  }
-  return text + Cat("\nsimscale eval ", result.run_dir.string(), " evaluates it\n");
 }
 
 int Run(const Command& command, const Flags& flags) {
@@ -123,7 +102,7 @@ int Run(const Command& command, const Flags& flags) {
                          MakeHooks(request, command.TaskOverrides()));
   output.Json(ResultAsJson(result));
   if (!result.finished && !result.already_done) return kInterrupted;
-  output.Text(ResultAsText(result));
+  output.Text(RunAsText(result));
   return kOk;
 }
 

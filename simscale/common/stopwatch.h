@@ -32,4 +32,18 @@ class TimeSplit {
   std::vector<std::pair<std::string, double>> parts_;
 };
 
+/// Adds the seconds of its life to a part of the split.
+class Timed {
+ public:
+  Timed(TimeSplit* split, const char* part) : split_(split), part_(part) {}
+  ~Timed() { split_->Add(part_, watch_.seconds()); }
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ private:
+  TimeSplit* split_;
+  const char* part_;
+  Stopwatch watch_;
+};
+
 }  // namespace simscale

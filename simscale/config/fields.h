@@ -164,6 +164,14 @@ void Read(const Node& node, T& value) {
   internal::ReadInto(
       node, [&](Fields& f) { value.Describe(f); }, [&] { internal::ValidateIfAny(value); });
 }
+/// Of a tree with overrides ("a.b=value") applied.
+template <class T>
+T ReadOverridden(Node node, const std::vector<std::string>& overrides) {
+  for (const std::string& assignment : overrides) ApplyOverride(node, assignment);
+  T value;
+  Read(node, value);
+  return value;
+}
 /// Every field with its present value, as a tree that Read takes back.
 template <class T>
 Node Write(T value) {

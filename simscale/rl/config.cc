@@ -1,6 +1,7 @@
 #include "simscale/rl/config.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -133,19 +134,12 @@ RlConfig ComposeRlConfig(const std::string& env_name, const std::filesystem::pat
   if (config_file.empty() && std::ranges::any_of(overrides, starts))
     config::Merge(node, config::Compose(presets / "from.yaml", {presets}));
   if (!env_name.empty()) node.Set("env_name", config::Node::Scalar(env_name, true));
-  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
-  RlConfig config;
-  config::Read(node, config);
-  return config;
+  return config::ReadOverridden<RlConfig>(std::move(node), overrides);
 }
 
 RlConfig LoadRunConfig(const std::filesystem::path& run_dir,
                        const std::vector<std::string>& overrides) {
-  config::Node node = config::LoadYaml(run_dir / "config.yaml");
-  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
-  RlConfig config;
-  config::Read(node, config);
-  return config;
+  return config::ReadOverridden<RlConfig>(config::LoadYaml(run_dir / "config.yaml"), overrides);
 }
 
 }  // namespace simscale::rl

@@ -9,20 +9,16 @@
 #include "simscale/policy/load.h"
 #include "simscale/rl/task_spec.h"
 #include "simscale/rl/trainer.h"
+#include "simscale/train/run_dir.h"
 
 namespace simscale::rl {
 
 std::string LoopStateToJson(const LoopState& s) {
-  const nlohmann::ordered_json json = {{"step", s.step},
-                                       {"update", s.update},
-                                       {"lr", s.lr},
-                                       {"bad_steps", s.bad_steps},
-                                       {"quarantined", s.quarantined},
-                                       {"due_done", s.due_done},
-                                       {"best_step", s.best_step},
-                                       {"best_success", s.best_success},
-                                       {"best_ci95", {s.best_ci_low, s.best_ci_high}},
-                                       {"best_return", s.best_return}};
+  nlohmann::ordered_json json = {
+      {"step", s.step},           {"update", s.update},           {"lr", s.lr},
+      {"bad_steps", s.bad_steps}, {"quarantined", s.quarantined}, {"due_done", s.due_done}};
+  train::AppendBest(s, &json);
+  json["best_return"] = s.best_return;
   return json.dump(2) + "\n";
 }
 
@@ -36,10 +32,7 @@ LoopState LoopStateFromJson(const std::string& text, const std::string& where) {
     json.at("bad_steps").get_to(s.bad_steps);
     json.at("quarantined").get_to(s.quarantined);
     json.at("due_done").get_to(s.due_done);
-    json.at("best_step").get_to(s.best_step);
-    json.at("best_success").get_to(s.best_success);
-    json.at("best_ci95").at(0).get_to(s.best_ci_low);
-    json.at("best_ci95").at(1).get_to(s.best_ci_high);
+    train::ReadBest(json, &s);
     json.at("best_return").get_to(s.best_return);
   } catch (const nlohmann::json::exception& error) {
     ThrowUser(where, ": the state of the run is damaged: ", error.what());
@@ -57,16 +50,12 @@ bool AlreadyDone(const RlConfig& config, const env::Task& task, RlResult* result
   const LoopState state =
       LoopStateFromJson(ReadFile(latest / "state.json"), (latest / "state.json").string());
   if (state.step < config.total_steps || !state.due_done) return false;
-  *result = {.run_dir = run,
-             .step = state.step,
-             .finished = true,
-             .already_done = true,
-             .has_success = HasSuccess(task),
-             .best_step = state.best_step,
-             .best_success = state.best_success,
-             .best_ci_low = state.best_ci_low,
-             .best_ci_high = state.best_ci_high,
-             .best_return = state.best_return};
+  static_cast<train::BestSoFar&>(*result) = state;
+  result->run_dir = run;
+  result->step = state.step;
+  result->finished = result->already_done = true;
+  result->has_success = HasSuccess(task);
+  result->best_return = state.best_return;
   return true;
 }
 

@@ -38,17 +38,12 @@ struct RlOptions {
 struct EvalPoint {
   int64_t step = 0;
   double seconds = 0;  ///< of simulation and learning in this call until then
-  double success_rate = 0, mean_return = 0, mean_length = 0;
+  train::EvalResult result;
 };
 
-struct RlResult {
-  std::filesystem::path run_dir;
-  int64_t step = 0;
-  bool finished = false, already_done = false;
+struct RlResult : train::RunResult {
   bool has_success = true;  ///< false: the task knows none, and returns alone count
-  int64_t best_step = -1;
-  double best_success = -1, best_ci_low = 0, best_ci_high = 1, best_return = 0;
-  double seconds = 0;
+  double best_return = 0;
   double steps_per_second = 0;         ///< of this call, simulation and learning alone
   std::vector<EvalPoint> evaluations;  ///< of this call
   std::vector<std::pair<std::string, double>> time_seconds;  ///< where this call's time went

@@ -14,11 +14,11 @@
 #include "simscale/config/node.h"
 #include "simscale/policy/checkpoint.h"
 #include "simscale/policy/registry.h"
-#include "simscale/policy/runner.h"
 #include "simscale/rl/adopt.h"
 #include "simscale/rl/gae.h"
 #include "simscale/rl/task_spec.h"
 #include "simscale/train/curves.h"
+#include "simscale/train/learning.h"
 #include "simscale/train/run_dir.h"
 
 namespace simscale::rl {
@@ -26,13 +26,6 @@ namespace {
 
 constexpr double kStdFloor = 1e-3;      // of observations
 constexpr int64_t kValueChunk = 16384;  // rows a call of the critic: bounds the memory
-
-/// Streams of the run's seed.
-enum TorchStream : uint64_t { kWeights = 11, kActions = 12 };
-
-void SeedTorch(uint64_t seed, TorchStream stream) {
-  torch::manual_seed(Rng(DeriveSeed(seed, SeedUse::kTraining), stream, "torch").Next64());
-}
 
 policy::StateStatistics AsStatistics(const RunningStatistics& running) {
   policy::StateStatistics statistics;
@@ -102,7 +95,7 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
 
 void Trainer::BuildModel() {
   const policy::PolicySpec spec = MakeSpec(*task_, &config_);
-  SeedTorch(config_.seed, kWeights);
+  train::SeedTorch(config_.seed, train::TorchStream::kRlWeights);
   policy_ = std::make_shared<policy::GaussianPolicy>(spec, config_.policy.ppo);
   policy_->InitializeOrthogonally();
   policy_->SetActionBounds(ActionBounds(*task_, false), ActionBounds(*task_, true));
@@ -122,7 +115,7 @@ void Trainer::BuildModel() {
   learner_ = std::make_unique<PpoLearner>(policy_, critic_, config_.ppo, threads_, device_);
   observation_statistics_ = RunningStatistics(spec.state_dim());
   state_.lr = config_.ppo.lr;
-  SeedTorch(config_.seed, kActions);
+  train::SeedTorch(config_.seed, train::TorchStream::kRlActions);
 }
 
 policy::NamedTensors Trainer::OptimizerState() {
@@ -154,8 +147,7 @@ void Trainer::Restore(const fs::path& checkpoint) {
                         .keys = read("env.keys"),
                         .stack = read("env.stack"),
                         .episodes = read("env.episodes")});
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  generator.set_state(read("rng.cpu"));
+  train::RestoreGenerators(file, device_);
   const fs::path path = checkpoint / "state.json";
   state_ = LoopStateFromJson(ReadFile(path), path.string());
 }
@@ -368,19 +360,9 @@ bool Trainer::Interrupted() const {
 }
 
 bool Trainer::Evaluate(train::EvalResult* result) {
-  Stopwatch watch;
-  const torch::Tensor generator_state = at::detail::getDefaultCPUGenerator().get_state();
-  policy::PolicyRunner runner(policy_, device_);
-  *result = hooks_.evaluate(
-      runner,
-      {.env_name = task_->name(),
-       .n_episodes = config_.run.eval_episodes,
-       // Derived twice, as in train: not the episodes that `simscale eval --seed` judges it by.
-       .seed = DeriveSeed(DeriveSeed(config_.seed, SeedUse::kTraining), SeedUse::kEvaluation),
-       .step = state_.step});
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  generator.set_state(generator_state);
-  times_.Add("evaluate", watch.seconds());
+  const Timed timed(&times_, "evaluate");
+  *result = train::EvaluateHeldOut(hooks_, policy_, device_, task_->name(),
+                                   config_.run.eval_episodes, config_.seed, state_.step);
   return !InterruptRequested();
 }
 
@@ -414,21 +396,8 @@ bool Trainer::RunDue(int64_t before) {
     status_.evaluated = true;
     status_.eval_success = has_success_ ? evaluation.success_rate : -1;
     status_.eval_return = evaluation.mean_return;
-    metrics_->Record(state_.step, "eval",
-                     {{"success_rate", evaluation.success_rate},
-                      {"successes", evaluation.successes},
-                      {"n_episodes", evaluation.n_episodes},
-                      {"ci95_low", evaluation.ci_low},
-                      {"ci95_high", evaluation.ci_high},
-                      {"mean_return", evaluation.mean_return},
-                      {"mean_length", evaluation.mean_length}});
-    evaluations_.push_back({.step = state_.step,
-                            .seconds = SecondsOfWork(),
-                            .success_rate = evaluation.success_rate,
-                            .mean_return = evaluation.mean_return,
-                            .mean_length = evaluation.mean_length});
-    if (!evaluation.mean_reward_terms.empty())
-      metrics_->Record(state_.step, "eval_reward", evaluation.mean_reward_terms);
+    train::RecordEvaluation(state_.step, evaluation, metrics_.get());
+    evaluations_.push_back({.step = state_.step, .seconds = SecondsOfWork(), .result = evaluation});
     LogInfo("step ", state_.step, ": ",
             has_success_ ? Cat("success ", evaluation.successes, "/", evaluation.n_episodes, " = ",
                                Fixed(100 * evaluation.success_rate, 1), " %, ")
@@ -441,11 +410,8 @@ bool Trainer::RunDue(int64_t before) {
     const train::EvalResult* result = evaluate ? &evaluation : nullptr;
     const bool best = (result || !evaluates) && IsBest(result);
     if (best) {
-      state_.best_step = state_.step;
+      state_.Take(state_.step, result);
       if (result) {
-        state_.best_success = result->success_rate;
-        state_.best_ci_low = result->ci_low;
-        state_.best_ci_high = result->ci_high;
         state_.best_return = result->mean_return;
         status_.best_success = has_success_ ? result->success_rate : -1;
       }
@@ -457,7 +423,7 @@ bool Trainer::RunDue(int64_t before) {
 }
 
 void Trainer::Save(double success_rate, bool best) {
-  Stopwatch watch;
+  const Timed timed(&times_, "save");
   metrics_->Sync();
   policy::NamedTensors model = policy::StateOf(*policy_);
   policy::NamedTensors optimizer = OptimizerState();
@@ -470,7 +436,7 @@ void Trainer::Save(double success_rate, bool best) {
   optimizer.emplace_back("env.keys", envs.keys);
   optimizer.emplace_back("env.stack", envs.stack);
   optimizer.emplace_back("env.episodes", envs.episodes);
-  optimizer.emplace_back("rng.cpu", at::detail::getDefaultCPUGenerator().get_state());
+  for (const auto& state : train::GeneratorStates(device_)) optimizer.push_back(state);
   model = policy::ToCpu(model);
   optimizer = policy::ToCpu(optimizer);
 
@@ -488,13 +454,7 @@ void Trainer::Save(double success_rate, bool best) {
                      {"optimizer.safetensors", policy::AsBytes(optimizer)}};
   content.texts = {{"state.json", LoopStateToJson(state_)},
                    {"config.yaml", config::ToYaml(config::Write(config_))}};
-  const fs::path run = config_.save_path;
-  const std::string name = policy::WriteCheckpoint(run, content).filename().string();
-  // `latest` last, as in train: it is what a resumed run believes.
-  if (best) SwapLink(run / "best", name);
-  SwapLink(run / "latest", name);
-  policy::PruneCheckpoints(run, config_.run.keep_last);
-  times_.Add("save", watch.seconds());
+  train::PublishCheckpoint(config_.save_path, content, best, config_.run.keep_last);
 }
 
 double Trainer::SecondsOfWork() const {
@@ -538,14 +498,11 @@ RlResult Trainer::Run() {
     }
   }
   RlResult result;
+  static_cast<train::BestSoFar&>(result) = state_;
   result.run_dir = config_.save_path;
   result.step = state_.step;
   result.finished = go_on;
   result.has_success = has_success_;
-  result.best_step = state_.best_step;
-  result.best_success = state_.best_success;
-  result.best_ci_low = state_.best_ci_low;
-  result.best_ci_high = state_.best_ci_high;
   result.best_return = state_.best_return;
   result.seconds = clock_.seconds();
   result.steps_per_second =

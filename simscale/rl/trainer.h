@@ -17,13 +17,12 @@
 namespace simscale::rl {
 
 /// Where a run stands, beside what tensors hold: state.json of a checkpoint.
-struct LoopState {
+struct LoopState : train::BestSoFar {
   int64_t step = 0, update = 0;
   double lr = 0;  ///< the adaptive one
   int64_t bad_steps = 0, quarantined = 0;
   bool due_done = true;  ///< false: this step's evaluation is still to be done
-  int64_t best_step = -1;
-  double best_success = -1, best_ci_low = 0, best_ci_high = 1, best_return = 0;
+  double best_return = 0;
 };
 std::string LoopStateToJson(const LoopState& state);
 /// Throws UserError that begins with `where` for bad text.

@@ -24,10 +24,7 @@ fs::path TaskFile(const std::string& name) {
 
 env::TaskConfig Resolve(config::Node node, const std::vector<std::string>& overrides) {
   ApplyPreset(node, overrides);
-  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
-  env::TaskConfig task;
-  config::Read(node, task);
-  return task;
+  return config::ReadOverridden<env::TaskConfig>(std::move(node), overrides);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -133,19 +134,12 @@ TrainConfig ComposeTrainConfig(const std::string& model, const std::string& env_
     search = {ShareDir() / "presets"};
   config::Node node = config::Compose(file, search);
   if (!env.empty()) node.Set("env_name", config::Node::Scalar(env, true));
-  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
-  TrainConfig config;
-  config::Read(node, config);
-  return config;
+  return config::ReadOverridden<TrainConfig>(std::move(node), overrides);
 }
 
 TrainConfig LoadRunConfig(const std::filesystem::path& run_dir,
                           const std::vector<std::string>& overrides) {
-  config::Node node = config::LoadYaml(run_dir / "config.yaml");
-  for (const std::string& assignment : overrides) config::ApplyOverride(node, assignment);
-  TrainConfig config;
-  config::Read(node, config);
-  return config;
+  return config::ReadOverridden<TrainConfig>(config::LoadYaml(run_dir / "config.yaml"), overrides);
 }
 
 }  // namespace simscale::train

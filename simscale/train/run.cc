@@ -29,15 +29,11 @@ bool AlreadyDone(const TrainConfig& config, TrainResult* result) {
       ThrowUser(config.dataset, ": its content differs from what the run in ", run.string(),
                 " was trained on; --resume needs the same dataset");
   }
-  *result = {.run_dir = run,
-             .step = state.step,
-             .finished = true,
-             .already_done = true,
-             .best_step = state.best_step,
-             .best_success = state.best_success,
-             .best_ci_low = state.best_ci_low,
-             .best_ci_high = state.best_ci_high,
-             .validation_loss = state.validation};
+  static_cast<BestSoFar&>(*result) = state;
+  result->run_dir = run;
+  result->step = state.step;
+  result->finished = result->already_done = true;
+  result->validation_loss = state.validation;
   return true;
 }
 

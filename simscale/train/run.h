@@ -46,16 +46,33 @@ struct TrainOptions {
   int64_t stop_after = 0;  ///< leave (as on Ctrl-C) once this step is done; 0: never. For tests.
 };
 
-struct TrainResult {
+/// The best checkpoint so far.
+struct BestSoFar {
+  int64_t best_step = -1;    ///< -1: none yet
+  double best_success = -1;  ///< -1: no evaluation was run
+  double best_ci_low = 0, best_ci_high = 1;
+
+  /// The checkpoint of `step` is it. evaluation: nullptr if none was run.
+  void Take(int64_t step, const EvalResult* evaluation) {
+    best_step = step;
+    if (!evaluation) return;
+    best_success = evaluation->success_rate;
+    best_ci_low = evaluation->ci_low;
+    best_ci_high = evaluation->ci_high;
+  }
+};
+
+/// What a call that learned has to say.
+struct RunResult : BestSoFar {
   std::filesystem::path run_dir;
   int64_t step = 0;           ///< steps done in all
   bool finished = false;      ///< false: interrupted; what to type next has been logged
   bool already_done = false;  ///< --resume found nothing left to do
-  int64_t best_step = 0;
-  double best_success = -1;  ///< -1: no evaluation was run
-  double best_ci_low = 0, best_ci_high = 1;
+  double seconds = 0;         ///< of this call
+};
+
+struct TrainResult : RunResult {
   double validation_loss = -1;
-  double seconds = 0;  ///< of this call
 };
 
 /// Trains config.policy on config.dataset into the run folder config.checkpoint_dir:

@@ -49,18 +49,26 @@ void RemoveRun(const fs::path& dir) {
 
 }  // namespace
 
+void AppendBest(const BestSoFar& best, nlohmann::ordered_json* json) {
+  (*json)["best_step"] = best.best_step;
+  (*json)["best_success"] = best.best_success;
+  (*json)["best_ci95"] = {best.best_ci_low, best.best_ci_high};
+}
+
+void ReadBest(const nlohmann::json& json, BestSoFar* best) {
+  json.at("best_step").get_to(best->best_step);
+  json.at("best_success").get_to(best->best_success);
+  json.at("best_ci95").at(0).get_to(best->best_ci_low);
+  json.at("best_ci95").at(1).get_to(best->best_ci_high);
+}
+
 std::string LoopStateToJson(const LoopState& s) {
-  const nlohmann::ordered_json json = {{"step", s.step},
-                                       {"epoch", s.epoch},
-                                       {"offset", s.offset},
-                                       {"skipped", s.skipped},
-                                       {"logged", s.logged},
-                                       {"due_done", s.due_done},
-                                       {"best_step", s.best_step},
-                                       {"best_success", s.best_success},
-                                       {"best_ci95", {s.best_ci_low, s.best_ci_high}},
-                                       {"best_validation", s.best_validation},
-                                       {"validation", s.validation}};
+  nlohmann::ordered_json json = {{"step", s.step},     {"epoch", s.epoch},
+                                 {"offset", s.offset}, {"skipped", s.skipped},
+                                 {"logged", s.logged}, {"due_done", s.due_done}};
+  AppendBest(s, &json);
+  json["best_validation"] = s.best_validation;
+  json["validation"] = s.validation;
   return json.dump(2) + "\n";
 }
 
@@ -74,10 +82,7 @@ LoopState LoopStateFromJson(const std::string& text, const std::string& where) {
     json.at("skipped").get_to(s.skipped);
     json.at("logged").get_to(s.logged);
     json.at("due_done").get_to(s.due_done);
-    json.at("best_step").get_to(s.best_step);
-    json.at("best_success").get_to(s.best_success);
-    json.at("best_ci95").at(0).get_to(s.best_ci_low);
-    json.at("best_ci95").at(1).get_to(s.best_ci_high);
+    ReadBest(json, &s);
     json.at("best_validation").get_to(s.best_validation);
     json.at("validation").get_to(s.validation);
   } catch (const nlohmann::json::exception& error) {
@@ -143,6 +148,16 @@ std::optional<fs::path> PrepareRunDir(const RunFolder& folder, const TrainOption
     from = policy::ResolveCheckpoint(dir / "latest");
   if (from) RequireSameSettings(folder, *from);
   return from;
+}
+
+void PublishCheckpoint(const fs::path& run_dir, const policy::CheckpointContent& content, bool best,
+                       int keep_last) {
+  const std::string name = policy::WriteCheckpoint(run_dir, content).filename().string();
+  // `latest` last: it is what a resumed run believes, so a kill between the two makes that run come
+  // here again. The other way round it would believe in a best checkpoint that `best` never named.
+  if (best) SwapLink(run_dir / "best", name);
+  SwapLink(run_dir / "latest", name);
+  policy::PruneCheckpoints(run_dir, keep_last);
 }
 
 }  // namespace simscale::train

@@ -2,32 +2,36 @@
 
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "simscale/common/file.h"
 #include "simscale/config/node.h"
+#include "simscale/policy/checkpoint.h"
 #include "simscale/train/config.h"
 #include "simscale/train/run.h"
 
 namespace simscale::train {
 
 /// Where a training loop stands, beside what tensors hold: state.json of a checkpoint.
-struct LoopState {
+struct LoopState : BestSoFar {
   int64_t step = 0;               ///< steps done
   int64_t epoch = 0, offset = 0;  ///< the sampler's position
   int64_t skipped = 0;            ///< steps whose loss was not finite
   int64_t logged = 0;             ///< steps since the last record of metrics
   bool due_done = true;           ///< false: this step's evaluation is still to be done
-  int64_t best_step = -1;         ///< -1: none yet
-  double best_success = -1, best_ci_low = 0, best_ci_high = 1;
   double best_validation = -1;
   double validation = -1;  ///< the latest validation loss; -1: none
 };
 std::string LoopStateToJson(const LoopState& state);
 /// Throws UserError that begins with `where` for bad text.
 LoopState LoopStateFromJson(const std::string& json, const std::string& where);
+
+/// The best checkpoint's keys of state.json, appended and read; ReadBest throws nlohmann's errors.
+void AppendBest(const BestSoFar& best, nlohmann::ordered_json* json);
+void ReadBest(const nlohmann::json& json, BestSoFar* best);
 
 /// A run folder as the command that works in it knows it.
 struct RunFolder {
@@ -53,6 +57,10 @@ void RequireSameSettings(const RunFolder& run, const std::filesystem::path& chec
 std::optional<std::filesystem::path> PrepareRunDir(const RunFolder& run,
                                                    const TrainOptions& options,
                                                    std::unique_ptr<FolderLock>* lock);
+
+/// Writes a checkpoint, lets `latest` (and `best`) lead to it and removes old ones.
+void PublishCheckpoint(const std::filesystem::path& run_dir,
+                       const policy::CheckpointContent& content, bool best, int keep_last);
 
 /// The resolved configuration as YAML: what config.yaml holds.
 std::string ConfigToYaml(const TrainConfig& config);

@@ -11,7 +11,7 @@
 #include "simscale/common/rng.h"
 #include "simscale/data/writer.h"
 #include "simscale/policy/registry.h"
-#include "simscale/policy/runner.h"
+#include "simscale/train/learning.h"
 #include "simscale/train/schedule.h"
 
 namespace simscale::train {
@@ -19,45 +19,6 @@ namespace {
 
 constexpr int64_t kValidationChunk = 2048;     // windows a call: bounds the memory
 constexpr int64_t kValidationWindows = 16384;  // an even sample of more: enough for three digits
-
-/// Streams of the training's seed that torch's own generators use.
-enum TorchStream : uint64_t { kWeights = 1, kDropout = 2 };
-
-void SeedTorch(uint64_t seed, TorchStream stream) {
-  torch::manual_seed(Rng(DeriveSeed(seed, SeedUse::kTraining), stream, "torch").Next64());
-}
-
-/// States of the generators that dropout and noise draw from.
-policy::NamedTensors GeneratorStates(torch::Device device) {
-  policy::NamedTensors states;
-  states.emplace_back("rng.cpu", at::detail::getDefaultCPUGenerator().get_state());
-  if (device.is_cuda())
-    states.emplace_back("rng.cuda", at::globalContext().defaultGenerator(device).get_state());
-  return states;
-}
-
-void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device) {
-  auto restore = [&](const char* name, at::Generator generator) {
-    const policy::TensorInfo* info = file.Find(name);
-    if (info) generator.set_state(policy::ReadTensor(file, *info));
-  };
-  restore("rng.cpu", at::detail::getDefaultCPUGenerator());
-  if (device.is_cuda()) restore("rng.cuda", at::globalContext().defaultGenerator(device));
-}
-
-/// Adds the seconds of a scope to a part of the split.
-class Timed {
- public:
-  Timed(TimeSplit* split, const char* part) : split_(split), part_(part) {}
-  ~Timed() { split_->Add(part_, watch_.seconds()); }
-  Timed(const Timed&) = delete;
-  Timed& operator=(const Timed&) = delete;
-
- private:
-  TimeSplit* split_;
-  const char* part_;
-  Stopwatch watch_;
-};
 
 }  // namespace
 
@@ -119,7 +80,7 @@ void Trainer::BuildModel() {
                           .images = dataset_.image_keys,
                           .action_dim = dataset_.action_dim};
   policy::FillSpec(config_.policy, &spec);
-  SeedTorch(config_.seed, kWeights);
+  SeedTorch(config_.seed, TorchStream::kWeights);
   policy_ = policy::MakePolicy(config_.policy, spec);
   policy_->SetStatistics(dataset_.Statistics(train_steps_), policy::StdFloor(config_.policy));
   averaged_ = policy::MakePolicy(config_.policy, spec);
@@ -140,7 +101,7 @@ void Trainer::BuildModel() {
                   .grad_clip = config_.train.grad_clip});
   ema_ = std::make_unique<Ema>(*policy_, *averaged_);
   sums_ = torch::zeros({4}, torch::dtype(torch::kFloat32).device(device_));
-  SeedTorch(config_.seed, kDropout);
+  SeedTorch(config_.seed, TorchStream::kDropout);
 }
 
 policy::NamedTensors Trainer::OptimizerState() {
@@ -264,18 +225,8 @@ bool Trainer::Interrupted() const {
 
 bool Trainer::Evaluate(EvalResult* result) {
   Timed timed(&times_, "evaluate");
-  const torch::Tensor cpu_generator = at::detail::getDefaultCPUGenerator().get_state();
-  policy::PolicyRunner runner(averaged_, device_);
-  const EvalRequest request{
-      .env_name = env_name_,
-      .n_episodes = config_.train.eval_episodes,
-      // Derived twice: these episodes choose the best checkpoint, so they must not be the ones that
-      // `simscale eval --seed` with the same number judges it by.
-      .seed = DeriveSeed(DeriveSeed(config_.seed, SeedUse::kTraining), SeedUse::kEvaluation),
-      .step = state_.step};
-  *result = hooks_.evaluate(runner, request);
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  generator.set_state(cpu_generator);
+  *result = EvaluateHeldOut(hooks_, averaged_, device_, env_name_, config_.train.eval_episodes,
+                            config_.seed, state_.step);
   return !InterruptRequested();
 }
 
@@ -308,17 +259,7 @@ bool Trainer::RunDue() {
       return false;
     }
     last_success_ = evaluation.success_rate;
-    metrics_->Record(state_.step, "eval",
-                     {{"success_rate", evaluation.success_rate},
-                      {"successes", evaluation.successes},
-                      {"n_episodes", evaluation.n_episodes},
-                      {"ci95_low", evaluation.ci_low},
-                      {"ci95_high", evaluation.ci_high},
-                      {"mean_return", evaluation.mean_return},
-                      {"mean_length", evaluation.mean_length}});
-    if (!evaluation.mean_reward_terms.empty()) {
-      metrics_->Record(state_.step, "eval_reward", evaluation.mean_reward_terms);
-    }
+    RecordEvaluation(state_.step, evaluation, metrics_.get());
     LogInfo("step ", state_.step, ": success ", evaluation.successes, "/", evaluation.n_episodes,
             " = ", Fixed(100 * evaluation.success_rate, 1), " % [",
             Fixed(100 * evaluation.ci_low, 1), ", ", Fixed(100 * evaluation.ci_high, 1), "]");
@@ -330,13 +271,8 @@ bool Trainer::RunDue() {
     const bool evaluates = hooks_.evaluate && config_.train.eval_every > 0;
     const bool best = (result || !evaluates) && IsBest(result);
     if (best) {
-      state_.best_step = state_.step;
+      state_.Take(state_.step, result);
       state_.best_validation = state_.validation;
-      if (result) {
-        state_.best_success = result->success_rate;
-        state_.best_ci_low = result->ci_low;
-        state_.best_ci_high = result->ci_high;
-      }
     }
     Save(result ? result->success_rate : -1, best);
   }
@@ -368,13 +304,7 @@ void Trainer::Save(double success_rate, bool best) {
   content.tensors = {{"model.safetensors", policy::AsBytes(model)},
                      {"optimizer.safetensors", policy::AsBytes(optimizer)}};
   content.texts = {{"state.json", LoopStateToJson(state_)}, {"config.yaml", ConfigToYaml(config_)}};
-  const fs::path run = config_.checkpoint_dir;
-  const std::string name = policy::WriteCheckpoint(run, content).filename().string();
-  // `latest` last: it is what a resumed run believes, so a kill between the two makes that run come
-  // here again. The other way round it would believe in a best checkpoint that `best` never named.
-  if (best) SwapLink(run / "best", name);
-  SwapLink(run / "latest", name);
-  policy::PruneCheckpoints(run, config_.train.keep_last);
+  PublishCheckpoint(config_.checkpoint_dir, content, best, config_.train.keep_last);
 }
 
 TrainResult Trainer::Run() {
@@ -394,13 +324,10 @@ TrainResult Trainer::Run() {
     }
   }
   TrainResult result;
+  static_cast<BestSoFar&>(result) = state_;
   result.run_dir = config_.checkpoint_dir;
   result.step = state_.step;
   result.finished = go_on;
-  result.best_step = state_.best_step;
-  result.best_success = state_.best_success;
-  result.best_ci_low = state_.best_ci_low;
-  result.best_ci_high = state_.best_ci_high;
   result.validation_loss = state_.validation;
   result.seconds = clock_.seconds();
   LogInfo(state_.step - begin, " steps in ", HumanSeconds(result.seconds), ": ",

@@ -1,0 +1,63 @@
+#include "simscale/train/learning.h"
+
+#include "simscale/common/error.h"
+#include "simscale/common/rng.h"
+#include "simscale/policy/runner.h"
+
+namespace simscale::train {
+
+void SeedTorch(uint64_t seed, TorchStream stream) {
+  Rng rng(DeriveSeed(seed, SeedUse::kTraining), static_cast<uint64_t>(stream), "torch");
+  torch::manual_seed(rng.Next64());
+}
+
+policy::NamedTensors GeneratorStates(torch::Device device) {
+  policy::NamedTensors states;
+  states.emplace_back("rng.cpu", at::detail::getDefaultCPUGenerator().get_state());
+  if (device.is_cuda())
+    states.emplace_back("rng.cuda", at::globalContext().defaultGenerator(device).get_state());
+  return states;
+}
+
+void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device) {
+  const policy::TensorInfo* cpu = file.Find("rng.cpu");
+  if (!cpu) ThrowUser(file.where(), ": lacks the tensor 'rng.cpu'");
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  generator.set_state(policy::ReadTensor(file, *cpu));
+  const policy::TensorInfo* cuda = file.Find("rng.cuda");
+  if (!device.is_cuda() || !cuda) return;
+  at::Generator on_device = at::globalContext().defaultGenerator(device);
+  on_device.set_state(policy::ReadTensor(file, *cuda));
+}
+
+EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy::Policy>& policy,
+                           torch::Device device, const std::string& env_name, int n_episodes,
+                           uint64_t seed, int64_t step) {
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  const torch::Tensor state = generator.get_state();
+  policy::PolicyRunner runner(policy, device);
+  EvalResult result = hooks.evaluate(
+      runner, {.env_name = env_name,
+               .n_episodes = n_episodes,
+               // Derived twice: these episodes choose the best checkpoint, so they must not be the
+               // ones that `simscale eval --seed` with the same number judges it by.
+               .seed = DeriveSeed(DeriveSeed(seed, SeedUse::kTraining), SeedUse::kEvaluation),
+               .step = step});
+  generator.set_state(state);
+  return result;
+}
+
+void RecordEvaluation(int64_t step, const EvalResult& evaluation, Metrics* metrics) {
+  metrics->Record(step, "eval",
+                  {{"success_rate", evaluation.success_rate},
+                   {"successes", evaluation.successes},
+                   {"n_episodes", evaluation.n_episodes},
+                   {"ci95_low", evaluation.ci_low},
+                   {"ci95_high", evaluation.ci_high},
+                   {"mean_return", evaluation.mean_return},
+                   {"mean_length", evaluation.mean_length}});
+  if (!evaluation.mean_reward_terms.empty())
+    metrics->Record(step, "eval_reward", evaluation.mean_reward_terms);
+}
+
+}  // namespace simscale::train

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "simscale/policy/policy.h"
+#include "simscale/policy/tensor_io.h"
+#include "simscale/train/metrics.h"
+#include "simscale/train/run.h"
+
+/// What the loops of imitation (train/trainer.h) and of reinforcement learning (rl/trainer.h)
+/// share.
+namespace simscale::train {
+
+/// Streams of the training's seed that torch's own generators use.
+enum class TorchStream : uint64_t { kWeights = 1, kDropout = 2, kRlWeights = 11, kRlActions = 12 };
+void SeedTorch(uint64_t seed, TorchStream stream);
+
+/// States of torch's generators: "rng.cpu", and "rng.cuda" on such a device.
+policy::NamedTensors GeneratorStates(torch::Device device);
+/// Throws UserError if the file lacks the CPU's. CUDA's may be missing: the run began elsewhere.
+void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device);
+
+/// Plays n_episodes held-out episodes of the run's seed. torch's CPU generator is left as it was.
+EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy::Policy>& policy,
+                           torch::Device device, const std::string& env_name, int n_episodes,
+                           uint64_t seed, int64_t step);
+
+/// Records kinds "eval" and "eval_reward".
+void RecordEvaluation(int64_t step, const EvalResult& evaluation, Metrics* metrics);
+
+}  // namespace simscale::train
