@@ -30,6 +30,7 @@ import ours
 
 KINDS = ("rgb", "depth", "segmentation")
 CAMERA = "front"
+CAMERA_PAIRS = (("front", "overhead"), ("front", "wrist"))
 # name, side, task settings, our look, the reference as shipped, shadows in both, asked for
 FULL = ("full meshes, no levels of detail", {"scene.meshes": "full"}, {"levels_of_detail": False})
 PICTURES: list[tuple[str, int, dict[str, Any], dict[str, Any], bool, bool, float]] = [
@@ -218,7 +219,7 @@ def main() -> int:
             f" (asked {result['asked']:g}); redrawn {measure.shown(result['ratio_redrawn'], 1)}"
         )
     environments = []
-    for cameras in (("front", "overhead"), ("front", "wrist")):
+    for cameras in CAMERA_PAIRS:
         result = measure_environment(cameras, options)
         environments.append(result)
         rates = {key: measure.shown(value) for key, value in result["steps_per_second"].items()}
@@ -230,7 +231,7 @@ def main() -> int:
             f" {measure.shown(result['ratio_to_plainest_gl'], 1)} x gl without multisampling"
         )
     on_all_cores = []
-    for cameras in (("front", "overhead"), ("front", "wrist")):
+    for cameras in CAMERA_PAIRS:
         result = measure_on_all_cores(cameras, options)
         on_all_cores.append(result)
         rates = {key: measure.shown(value) for key, value in result["steps_per_second"].items()}

@@ -78,7 +78,7 @@ def make_envs(native: bool, num_envs: int, seed: int) -> Any:
     return envs
 
 
-def sb3(native: bool, settings: dict[str, Any] | None, total: int, seed: int = 0) -> PPO:
+def sb3(native: bool, settings: dict[str, Any] | None, seed: int = 0) -> PPO:
     """settings: as PRESET; None: SB3's defaults over 8 environments."""
     envs = make_envs(native, settings["num_envs"] if settings else 8, seed)
     if settings is None:
@@ -136,7 +136,7 @@ def steps_per_second(num_envs: int, native: bool, options: argparse.Namespace) -
     settings["n_steps"] = PRESET["num_envs"] * PRESET["n_steps"] // num_envs
 
     def theirs() -> float:
-        model = sb3(native, settings, options.steps)
+        model = sb3(native, settings)
         begin = time.perf_counter()
         model.learn(options.steps)
         seconds = time.perf_counter() - begin
@@ -176,7 +176,7 @@ def success_of(model: PPO, episodes: int = 100) -> float:
 def time_to_success(settings: dict[str, Any] | None, seed: int, options: argparse.Namespace) -> float:
     """Seconds of SB3's simulation and learning, or infinity past the limit."""
     total = options.total if settings else options.sb3_total
-    model = sb3(True, settings, total, seed)
+    model = sb3(True, settings, seed)
     spent, done, every = 0.0, 0, options.eval_every
     while done < total and spent < options.limit:
         begin = time.perf_counter()
@@ -219,7 +219,6 @@ def physical_limit(options: argparse.Namespace) -> dict[str, Any]:
 
 def bare_products(rows: int, features: int = 35, actions: int = 4) -> float:
     """Seconds of the matrix products of one gradient step, forward and backward, on all cores."""
-    torch.set_num_threads(torch.get_num_threads())
     layers = [(features, 64), (64, 64), (64, actions)], [(features, 64), (64, 64), (64, 1)]
     shapes = [shape for net in layers for shape in net]
     data = [(torch.randn(rows, i), torch.randn(i, o), torch.randn(rows, o)) for i, o in shapes]

@@ -35,10 +35,10 @@ torch::Tensor Critic::Value(const torch::Tensor& features, const torch::Tensor& 
   return net_->forward(x).squeeze(-1);
 }
 
-void Critic::SetPrivilegedStatistics(const policy::StateStatistics& statistics) {
+void Critic::SetPrivilegedStatistics(const policy::StateStatistics& statistics, double std_floor) {
   torch::NoGradGuard no_grad;
   mean_.copy_(torch::tensor(statistics.mean));
-  std_.copy_(torch::tensor(statistics.std));
+  std_.copy_(torch::tensor(statistics.std).clamp_min(std_floor));
 }
 
 void Critic::InitializeOrthogonally() {

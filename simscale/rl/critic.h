@@ -24,7 +24,7 @@ class Critic : public torch::nn::Module {
                       const std::vector<torch::Tensor>& images, const torch::Tensor& privileged);
   bool shares_trunk() const { return shares_trunk_; }
   int num_privileged() const { return num_privileged_; }
-  void SetPrivilegedStatistics(const policy::StateStatistics& statistics);
+  void SetPrivilegedStatistics(const policy::StateStatistics& statistics, double std_floor);
   void InitializeOrthogonally();
 
  private:

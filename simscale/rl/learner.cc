@@ -1,8 +1,7 @@
 #include "simscale/rl/learner.h"
 
-#include <ATen/ops/_foreach_add.h>
-
 #include <algorithm>
+#include <utility>
 
 #include "simscale/common/error.h"
 
@@ -102,11 +101,53 @@ void PpoLearner::Learn(Shard& shard, const Experience& part, double share, doubl
   (share * (critic_only ? config_.value_coef * shard.losses.value : shard.losses.total)).backward();
 }
 
+void PpoLearner::CollectGradients(Shard& shard) {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    torch::Tensor& of_shard = shard.parameters[i].mutable_grad();
+    torch::Tensor& sum = parameters_[i].mutable_grad();
+    if (!of_shard.defined()) continue;
+    if (sum.defined())
+      sum.add_(of_shard);
+    else
+      sum = of_shard;
+    of_shard = torch::Tensor();
+  }
+}
+
+torch::Tensor PpoLearner::GradientStep(const Experience& batch, double lr, double entropy_coef,
+                                       bool critic_only) {
+  const int64_t size = batch.u.size(0);
+  const auto num_shards = static_cast<int64_t>(shards_.size());
+  pool_.ParallelFor(static_cast<int>(num_shards), [&](int s, int) {
+    const int64_t first = s * size / num_shards, last = (s + 1) * size / num_shards;
+    if (first == last) return;
+    const Experience part =
+        Map(batch, [&](const torch::Tensor& t) { return t.narrow(0, first, last - first); });
+    Learn(shards_[static_cast<size_t>(s)], part,
+          static_cast<double>(last - first) / static_cast<double>(size), entropy_coef, critic_only);
+  });
+  torch::NoGradGuard no_grad;
+  torch::Tensor loss = torch::zeros({}, torch::dtype(torch::kFloat32).device(device_));
+  torch::Tensor values = torch::zeros({5}, torch::dtype(torch::kFloat32).device(device_));
+  for (Shard& shard : shards_) {
+    const PpoLosses losses = std::exchange(shard.losses, {});
+    if (!losses.total.defined()) continue;
+    loss += losses.total.detach();
+    values += torch::stack({losses.policy, losses.value, losses.entropy, losses.kl, losses.clipped})
+                  .detach();
+    if (num_shards > 1) CollectGradients(shard);
+  }
+  const auto step = optimizer_->Step(lr, loss);
+  return torch::cat({values / static_cast<double>(num_shards), step.grad_norm.reshape({1}),
+                     step.bad.reshape({1})})
+      .to(torch::kCPU)
+      .to(torch::kFloat64);
+}
+
 UpdateStatistics PpoLearner::Update(const Experience& experience, double lr, double entropy_coef,
                                     bool critic_only) {
   const int64_t size = experience.u.size(0);
   const int64_t minibatches = std::max<int64_t>(1, size / config_.minibatch_size);
-  const auto num_shards = static_cast<int64_t>(shards_.size());
   UpdateStatistics statistics;
   torch::Tensor sums = torch::zeros({6}, torch::dtype(torch::kFloat64));
   bool go_on = true;
@@ -122,45 +163,7 @@ UpdateStatistics PpoLearner::Update(const Experience& experience, double lr, dou
       if (config_.normalize_advantage && end - begin > 1)
         batch.advantage =
             (batch.advantage - batch.advantage.mean()) / (batch.advantage.std() + 1e-8);
-      pool_.ParallelFor(static_cast<int>(num_shards), [&](int s, int) {
-        const int64_t first = s * (end - begin) / num_shards;
-        const int64_t last = (s + 1) * (end - begin) / num_shards;
-        if (first == last) return;
-        const Experience part =
-            Map(batch, [&](const torch::Tensor& t) { return t.narrow(0, first, last - first); });
-        Learn(shards_[static_cast<size_t>(s)], part,
-              static_cast<double>(last - first) / static_cast<double>(end - begin), entropy_coef,
-              critic_only);
-      });
-      torch::Tensor loss = torch::zeros({}, torch::dtype(torch::kFloat32).device(device_));
-      torch::Tensor values = torch::zeros({5}, torch::dtype(torch::kFloat32).device(device_));
-      {
-        torch::NoGradGuard no_grad;
-        for (Shard& shard : shards_) {
-          if (!shard.losses.total.defined()) continue;
-          loss += shard.losses.total.detach();
-          values += torch::stack({shard.losses.policy, shard.losses.value, shard.losses.entropy,
-                                  shard.losses.kl, shard.losses.clipped})
-                        .detach();
-          if (shards_.size() > 1) {
-            for (size_t i = 0; i < parameters_.size(); ++i) {
-              torch::Tensor grad = shard.parameters[i].grad();
-              if (!grad.defined()) continue;
-              if (parameters_[i].grad().defined())
-                parameters_[i].mutable_grad().add_(grad);
-              else
-                parameters_[i].mutable_grad() = grad;
-              shard.parameters[i].mutable_grad() = torch::Tensor();
-            }
-          }
-          shard.losses = PpoLosses();
-        }
-      }
-      const auto step = optimizer_->Step(lr, loss);
-      const torch::Tensor record = torch::cat({values / static_cast<double>(num_shards),
-                                               step.grad_norm.reshape({1}), step.bad.reshape({1})})
-                                       .to(torch::kCPU)
-                                       .to(torch::kFloat64);
+      const torch::Tensor record = GradientStep(batch, lr, entropy_coef, critic_only);
       if (record[6].item<double>() > 0) {
         ++statistics.num_bad;
         ++bad_in_a_row_;

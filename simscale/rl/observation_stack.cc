@@ -34,46 +34,29 @@ ObservationStack::ObservationStack(const policy::PolicySpec& spec,
   privileged_.resize(rows * static_cast<size_t>(privileged_dim_));
 }
 
-void ObservationStack::Write(const env::ObservationView& view, int row, float* out) const {
-  for (const Part& part : parts_) {
-    const auto from = view.keys[part.key].state.subspan(static_cast<size_t>(row) * part.size);
-    out = std::copy_n(from.data(), part.size, out);
-  }
-}
-
-void ObservationStack::WritePrivileged(const env::ObservationView& view, int row,
-                                       float* out) const {
-  for (const Part& part : privileged_parts_) {
+void ObservationStack::Copy(const std::vector<Part>& parts, const env::ObservationView& view,
+                            int row, float* out) {
+  for (const Part& part : parts) {
     const auto from = view.keys[part.key].state.subspan(static_cast<size_t>(row) * part.size);
     out = std::copy_n(from.data(), part.size, out);
   }
 }
 
 void ObservationStack::Begin(const env::ObservationView& view, int row) {
-  float* state = state_.data() + static_cast<size_t>(row) * row_size();
-  for (int t = 0; t < steps_; ++t) Write(view, row, state + t * state_dim_);
-  WritePrivileged(
-      view, row,
-      privileged_.data() + static_cast<size_t>(row) * static_cast<size_t>(privileged_dim_));
+  for (int t = 0; t < steps_; ++t) Copy(parts_, view, row, StateOf(row).data() + t * state_dim_);
+  Copy(privileged_parts_, view, row, PrivilegedOf(row));
 }
 
 void ObservationStack::Push(const env::ObservationView& view, int row) {
-  const std::span state =
-      std::span(state_).subspan(static_cast<size_t>(row) * row_size(), row_size());
-  std::copy(state.begin() + state_dim_, state.end(), state.begin());
-  Write(view, row, state.data() + (steps_ - 1) * state_dim_);
-  WritePrivileged(
-      view, row,
-      privileged_.data() + static_cast<size_t>(row) * static_cast<size_t>(privileged_dim_));
+  Peek(view, row, StateOf(row), {PrivilegedOf(row), static_cast<size_t>(privileged_dim_)});
 }
 
 void ObservationStack::Peek(const env::ObservationView& view, int row, std::span<float> state,
                             std::span<float> privileged) const {
-  const std::span before =
-      std::span(state_).subspan(static_cast<size_t>(row) * row_size(), row_size());
+  const auto before = std::span(state_).subspan(static_cast<size_t>(row) * row_size(), row_size());
   std::copy(before.begin() + state_dim_, before.end(), state.begin());
-  Write(view, row, state.data() + (steps_ - 1) * state_dim_);
-  WritePrivileged(view, row, privileged.data());
+  Copy(parts_, view, row, state.data() + (steps_ - 1) * state_dim_);
+  Copy(privileged_parts_, view, row, privileged.data());
 }
 
 }  // namespace simscale::rl

@@ -39,13 +39,17 @@ class ObservationStack {
             std::span<float> privileged) const;
 
  private:
-  void Write(const env::ObservationView& view, int row, float* state) const;
-  void WritePrivileged(const env::ObservationView& view, int row, float* out) const;
-
   struct Part {
     size_t key = 0;  ///< in the view
     size_t size = 0;
   };
+  static void Copy(const std::vector<Part>& parts, const env::ObservationView& view, int row,
+                   float* out);
+  std::span<float> StateOf(int row) {
+    return std::span(state_).subspan(static_cast<size_t>(row) * row_size(), row_size());
+  }
+  float* PrivilegedOf(int row) { return privileged_.data() + row * privileged_dim_; }
+
   std::vector<Part> parts_, privileged_parts_;
   std::vector<size_t> image_of_;
   int steps_, state_dim_ = 0, privileged_dim_ = 0;

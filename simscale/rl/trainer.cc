@@ -29,11 +29,9 @@ constexpr int64_t kValueChunk = 16384;  // rows a call of the critic: bounds the
 
 policy::StateStatistics AsStatistics(const RunningStatistics& running) {
   policy::StateStatistics statistics;
-  const std::vector<double> variance = running.variance();
-  for (size_t i = 0; i < variance.size(); ++i) {
-    statistics.mean.push_back(static_cast<float>(running.mean()[i]));
-    statistics.std.push_back(static_cast<float>(std::max(std::sqrt(variance[i]), kStdFloor)));
-  }
+  for (const double mean : running.mean()) statistics.mean.push_back(static_cast<float>(mean));
+  for (const double variance : running.variance())
+    statistics.std.push_back(static_cast<float>(std::sqrt(variance)));
   return statistics;
 }
 
@@ -177,7 +175,7 @@ void Trainer::UpdateNormalizers() {
     const std::span all(rollout_.privileged.data_ptr<float>(),
                         static_cast<size_t>(rollout_.privileged.numel()));
     privileged_statistics_.Update(all, rows, p);
-    critic_->SetPrivilegedStatistics(AsStatistics(privileged_statistics_));
+    critic_->SetPrivilegedStatistics(AsStatistics(privileged_statistics_), kStdFloor);
   }
 }
 
@@ -198,31 +196,11 @@ torch::Tensor Trainer::Values(const torch::Tensor& state, const std::vector<torc
   return torch::cat(values);
 }
 
-Experience Trainer::Prepare() {
-  torch::NoGradGuard no_grad;
+std::vector<float> Trainer::Rewards() {
   const Rollout& r = rollout_;
-  const int64_t steps = r.u.size(0), rows = r.u.size(1), size = steps * rows;
-  const auto flat = [](const torch::Tensor& t) { return t.flatten(0, 1); };
-  Experience e;
-  const torch::Tensor state = flat(r.state);
-  for (const torch::Tensor& image : r.images) e.images.push_back(flat(image).to(device_));
-  e.privileged = flat(r.privileged).to(device_);
-  e.features = policy_->Features(state.to(device_));
-  e.u = flat(r.u).to(device_);
-  e.log_prob = policy_->LogProb(
-      {.mean = flat(r.mean).to(device_),
-       .log_std = (r.log_std.dim() == 3 ? flat(r.log_std) : r.log_std).to(device_)},
-      e.u);
-
-  const torch::Tensor values =
-      torch::cat({Values(state, r.images.empty() ? r.images : e.images, flat(r.privileged)),
-                  Values(collector_->state(), collector_->images(), collector_->privileged())})
-          .to(torch::kCPU)
-          .contiguous();
-  e.value = values.narrow(0, 0, size).to(device_);
-  std::vector<float> reward(static_cast<size_t>(size));
-  const auto n = static_cast<size_t>(rows);
-  for (size_t t = 0; t < static_cast<size_t>(steps); ++t) {
+  const auto n = static_cast<size_t>(config_.num_envs);
+  std::vector<float> reward(r.reward.size());
+  for (size_t t = 0; t < r.reward.size() / n; ++t) {
     const auto raw = std::span(r.reward).subspan(t * n, n);
     const auto done = std::span(r.done).subspan(t * n, n);
     const auto scaled = std::span(reward).subspan(t * n, n);
@@ -248,6 +226,32 @@ Experience Trainer::Prepare() {
       reward[static_cast<size_t>(r.truncated[static_cast<size_t>(i)])] +=
           static_cast<float>(config_.ppo.gamma) * last[i].item<float>();
   }
+  return reward;
+}
+
+Experience Trainer::Prepare() {
+  torch::NoGradGuard no_grad;
+  const Rollout& r = rollout_;
+  const int64_t steps = r.u.size(0), rows = r.u.size(1), size = steps * rows;
+  const auto flat = [](const torch::Tensor& t) { return t.flatten(0, 1); };
+  Experience e;
+  const torch::Tensor state = flat(r.state);
+  for (const torch::Tensor& image : r.images) e.images.push_back(flat(image).to(device_));
+  e.privileged = flat(r.privileged).to(device_);
+  e.features = policy_->Features(state.to(device_));
+  e.u = flat(r.u).to(device_);
+  e.log_prob = policy_->LogProb(
+      {.mean = flat(r.mean).to(device_),
+       .log_std = (r.log_std.dim() == 3 ? flat(r.log_std) : r.log_std).to(device_)},
+      e.u);
+
+  const torch::Tensor values =
+      torch::cat({Values(state, r.images.empty() ? r.images : e.images, flat(r.privileged)),
+                  Values(collector_->state(), collector_->images(), collector_->privileged())})
+          .to(torch::kCPU)
+          .contiguous();
+  e.value = values.narrow(0, 0, size).to(device_);
+  const std::vector<float> reward = Rewards();
   torch::Tensor advantage = torch::empty({size}), returns = torch::empty({size});
   const auto span = [](const torch::Tensor& t) {
     return std::span<float>(t.data_ptr<float>(), static_cast<size_t>(t.numel()));
@@ -268,21 +272,24 @@ Experience Trainer::Prepare() {
 void Trainer::Update() {
   policy_->eval();
   collector_->Collect(*policy_, device_, config_.ppo.n_steps, &rollout_, &times_);
-  Stopwatch watch;
   // The first statistics come before the first update: a network should not begin on raw numbers.
   const bool first = state_.update == 0;
-  if (first) UpdateNormalizers();
-  const Experience experience = Prepare();
-  times_.Add("prepare", watch.seconds());
-  watch.Restart();
-  policy_->train();
-  critic_->train();
-  const double lr = LearningRate(), share = Share();
-  const double entropy_coef =
-      config_.ppo.entropy_coef + (config_.ppo.entropy_coef_end - config_.ppo.entropy_coef) * share;
+  Experience experience;
+  {
+    const Timed timed(&times_, "prepare");
+    if (first) UpdateNormalizers();
+    experience = Prepare();
+  }
+  const double lr = LearningRate();
   const bool critic_only = state_.update < config_.ppo.critic_warmup;
-  const UpdateStatistics statistics = learner_->Update(experience, lr, entropy_coef, critic_only);
-  times_.Add("learn", watch.seconds());
+  UpdateStatistics statistics;
+  {
+    const Timed timed(&times_, "learn");
+    policy_->train();
+    critic_->train();
+    const double from = config_.ppo.entropy_coef, to = config_.ppo.entropy_coef_end;
+    statistics = learner_->Update(experience, lr, from + (to - from) * Share(), critic_only);
+  }
   if (!first) UpdateNormalizers();
   if (config_.ppo.lr_schedule == "adaptive" && !critic_only && statistics.num_steps > 0) {
     if (statistics.kl > 2 * config_.ppo.desired_kl)
@@ -350,8 +357,8 @@ void Trainer::CheckHealth(const UpdateStatistics& s) const {
   throw Error(Cat("rl: loss or gradient was not finite for ", learner_->bad_in_a_row(),
                   " gradient steps in a row (up to step ", state_.step,
                   "); the weights were left alone. Lower ppo.lr (", config_.ppo.lr,
-                  "), look at the rewards in metrics.jsonl (largest value loss so far: ",
-                  s.value_loss, ") or set ppo.normalize_rewards=true. The last checkpoint is ",
+                  "), look at the rewards in metrics.jsonl or set ppo.normalize_rewards=true. The "
+                  "last checkpoint is ",
                   (fs::path(config_.save_path) / "latest").string()));
 }
 

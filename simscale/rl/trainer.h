@@ -42,6 +42,7 @@ class Trainer {
   policy::NamedTensors OptimizerState();
 
   void Update();
+  std::vector<float> Rewards();  ///< [T * N] of the rollout, scaled; truncations bootstrapped
   Experience Prepare();
   torch::Tensor Values(const torch::Tensor& state, const std::vector<torch::Tensor>& images,
                        const torch::Tensor& privileged);

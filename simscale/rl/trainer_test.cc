@@ -14,6 +14,7 @@
 #include "simscale/policy/load.h"
 #include "simscale/sim/test_mjcf.h"
 #include "simscale/tasks/registry.h"
+#include "simscale/tasks/test_task.h"
 
 namespace simscale::rl {
 namespace {
@@ -38,8 +39,6 @@ constexpr char kTask[] = R"(
 name: slider
 frame_skip: 2
 max_episode_steps: 50
-scene: {robot: ROBOT, backdrop: false, table: {enabled: false}, cameras: [], lights: [], home_qpos: [],
-        timestep: 0, integrator: "", solver: "", cone: "", iterations: 0, ls_iterations: 0}
 controller: {type: actuators, action_range: normalized}
 observations:
   position: {term: qpos}
@@ -65,8 +64,7 @@ class RlTest : public sim::MjcfTest {
   }
 
   std::shared_ptr<const env::Task> MakeTask(const std::vector<std::string>& overrides) const {
-    std::string yaml = kTask;
-    yaml.replace(yaml.find("ROBOT"), 5, (dir() / "slider.xml").string());
+    const std::string yaml = kTask + tasks::BareScene(dir() / "slider.xml");
     return tasks::MakeTask(tasks::ParseTaskConfig(yaml, "slider.yaml", overrides));
   }
 

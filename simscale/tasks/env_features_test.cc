@@ -12,6 +12,7 @@
 #include "simscale/env/state_dump.h"
 #include "simscale/sim/test_mjcf.h"
 #include "simscale/tasks/registry.h"
+#include "simscale/tasks/test_task.h"
 
 namespace simscale::env {
 namespace {
@@ -37,8 +38,6 @@ constexpr char kTask[] = R"(
 name: pendulum
 frame_skip: 2
 max_episode_steps: 50
-scene: {robot: ROBOT, backdrop: false, table: {enabled: false}, cameras: [], lights: [], home_qpos: [],
-        timestep: 0, integrator: "", solver: "", cone: "", iterations: 0, ls_iterations: 0}
 controller: {type: actuators, action_range: ctrlrange}
 observations:
   angle: {term: qpos, key: state}
@@ -60,8 +59,7 @@ class EnvFeatures : public sim::MjcfTest {
 
   std::shared_ptr<const Task> Make(const std::string& more,
                                    const std::vector<std::string>& overrides = {}) const {
-    std::string yaml = kTask;
-    yaml.replace(yaml.find("ROBOT"), 5, (dir() / "pendulum.xml").string());
+    const std::string yaml = kTask + tasks::BareScene(dir() / "pendulum.xml");
     return tasks::MakeTask(tasks::ParseTaskConfig(yaml + more, "pendulum.yaml", overrides));
   }
 };

@@ -5,6 +5,7 @@
 
 #include "simscale/common/error.h"
 #include "simscale/config/fields.h"
+#include "simscale/policy/nets/describe.h"
 #include "simscale/policy/nets/image_encoder_config.h"
 
 namespace simscale::policy {
@@ -27,11 +28,7 @@ struct BcConfig {
   ImageEncoderConfig image;
 
   void Describe(config::Fields& f) {
-    f.Field("hidden", hidden, {.help = "sizes of the hidden layers", .min = 1, .max = 16384});
-    f.Field("activation", activation,
-            {.help = "activation of the hidden layers",
-             .choices = {"relu", "gelu", "silu", "tanh", "elu"}});
-    f.Field("layer_norm", layer_norm, {.help = "layer normalisation before each activation"});
+    DescribeMlp(f, hidden, activation, layer_norm);
     f.Field("dropout", dropout, {.help = "dropout after each activation", .min = 0, .max = 0.9});
     f.Field("loss", loss, {.help = "imitation loss", .choices = {"l1", "mse", "huber"}});
     f.Field("huber_delta", huber_delta,
@@ -48,18 +45,12 @@ struct BcConfig {
              .unit = "std",
              .min = 0,
              .max = 1});
-    f.Field("obs_clip", obs_clip,
-            {.help = "normalised observations are clipped here", .unit = "std", .min = 1});
+    DescribeClip(f, obs_clip);
     f.Field("std_floor", std_floor,
             {.help = "smallest standard deviation used to normalise an observation",
              .min = 1e-6,
              .max = 1});
-    f.Field("displacement_scale", displacement_scale,
-            {.help = "also sees asinh(d / scale) for each displacement d between two observed "
-                     "positions (keys named *_pos with 3 numbers); 0: off",
-             .unit = "m",
-             .min = 0,
-             .max = 10});
+    DescribeDisplacements(f, displacement_scale);
     f.Struct("image", image, "how each picture becomes features");
   }
   void Validate() const {

@@ -5,6 +5,7 @@
 
 #include "simscale/common/error.h"
 #include "simscale/config/fields.h"
+#include "simscale/policy/nets/describe.h"
 #include "simscale/policy/nets/image_encoder_config.h"
 
 namespace simscale::policy {
@@ -26,21 +27,11 @@ struct GaussianConfig {
   ImageEncoderConfig image;
 
   void Describe(config::Fields& f) {
-    f.Field("hidden", hidden, {.help = "sizes of the hidden layers", .min = 1, .max = 16384});
-    f.Field("activation", activation,
-            {.help = "activation of the hidden layers",
-             .choices = {"relu", "gelu", "silu", "tanh", "elu"}});
-    f.Field("layer_norm", layer_norm, {.help = "layer normalisation before each activation"});
+    DescribeMlp(f, hidden, activation, layer_norm);
     f.Field("n_obs_steps", n_obs_steps,
             {.help = "observations that are stacked, the present one last", .min = 1, .max = 64});
-    f.Field("obs_clip", obs_clip,
-            {.help = "normalised observations are clipped here", .unit = "std", .min = 1});
-    f.Field("displacement_scale", displacement_scale,
-            {.help = "also sees asinh(d / scale) for each displacement d between two observed "
-                     "positions (keys named *_pos with 3 numbers); 0: off",
-             .unit = "m",
-             .min = 0,
-             .max = 10});
+    DescribeClip(f, obs_clip);
+    DescribeDisplacements(f, displacement_scale);
     f.Field("std", std,
             {.help = "standard deviation of actions: parameters, or an output of the network",
              .choices = {"parameter", "network"}});
