@@ -21,14 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import measure
-import numpy as np
 import ours
+import sb3_side
 import torch
 from stable_baselines3 import PPO
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 TASK = "reach"
 # Of the preset (assets/presets/rl/reach.yaml and ppo.yaml).
@@ -42,72 +39,6 @@ PRESET = {
     "std_init": 0.5,
     "displacement_scale": 0.05,
 }
-
-
-class Displacements(BaseFeaturesExtractor):
-    """Our policy's inputs: the normalised observations, and asinh of the differences between positions."""
-
-    def __init__(self, space: gymnasium.spaces.Dict, scale: float, statistics: Any) -> None:
-        keys = list(space.spaces)
-        positions = [k for k in keys if k.endswith("_pos") and space[k].shape == (3,)]
-        pairs = [(a, b) for i, a in enumerate(positions) for b in positions[i + 1 :]]
-        super().__init__(space, sum(space[k].shape[0] for k in keys) + 3 * len(pairs))
-        self._keys, self._pairs, self._scale, self._statistics = keys, pairs, scale, statistics
-
-    def _raw(self, key: str, value: torch.Tensor) -> torch.Tensor:
-        rms = self._statistics().obs_rms[key]
-        deviation = np.sqrt(rms.var + 1e-8).astype(np.float32)
-        return value * torch.from_numpy(deviation) + torch.from_numpy(rms.mean.astype(np.float32))
-
-    def forward(self, observations: dict[str, torch.Tensor]) -> torch.Tensor:
-        parts = [observations[k] for k in self._keys]
-        for a, b in self._pairs:
-            difference = self._raw(b, observations[b]) - self._raw(a, observations[a])
-            parts.append(0.5 * torch.asinh(difference / self._scale))
-        return torch.cat(parts, 1)
-
-
-def make_envs(native: bool, num_envs: int, seed: int) -> Any:
-    from simscaleai import SimScaleEnv
-    from simscaleai.sb3 import SimScaleVecEnv
-
-    if native:
-        return SimScaleVecEnv(TASK, num_envs, seed=seed)
-    envs = DummyVecEnv([lambda: SimScaleEnv(TASK) for _ in range(num_envs)])
-    envs.seed(seed)
-    return envs
-
-
-def sb3(native: bool, settings: dict[str, Any] | None, seed: int = 0) -> PPO:
-    """settings: as PRESET; None: SB3's defaults over 8 environments."""
-    envs = make_envs(native, settings["num_envs"] if settings else 8, seed)
-    if settings is None:
-        return PPO("MultiInputPolicy", envs, seed=seed)
-    envs = VecNormalize(envs, gamma=settings["gamma"])
-    policy: dict[str, Any] = {
-        "net_arch": [64, 64],
-        "activation_fn": torch.nn.Tanh,
-        "log_std_init": float(np.log(settings["std_init"])),
-        "optimizer_kwargs": {"eps": 1e-5},
-    }
-    if settings["displacement_scale"] > 0:
-        policy["features_extractor_class"] = Displacements
-        policy["features_extractor_kwargs"] = {
-            "scale": settings["displacement_scale"],
-            "statistics": lambda: envs,
-        }
-    return PPO(
-        "MultiInputPolicy",
-        envs,
-        n_steps=settings["n_steps"],
-        batch_size=settings["minibatch_size"],
-        n_epochs=settings["epochs"],
-        gamma=settings["gamma"],
-        learning_rate=lambda left: max(1e-5, settings["lr"] * left),
-        vf_coef=0.5,
-        policy_kwargs=policy,
-        seed=seed,
-    )
 
 
 def run_ours(settings: dict[str, Any], total: int, seed: int = 0, **more: Any) -> dict[str, Any]:
@@ -136,7 +67,8 @@ def steps_per_second(num_envs: int, native: bool, options: argparse.Namespace) -
     settings["n_steps"] = PRESET["num_envs"] * PRESET["n_steps"] // num_envs
 
     def theirs() -> float:
-        model = sb3(native, settings)
+        make = sb3_side.native_envs if native else sb3_side.dummy_envs
+        model = sb3_side.ppo(make(TASK, num_envs, 0), settings, 0)
         begin = time.perf_counter()
         model.learn(options.steps)
         seconds = time.perf_counter() - begin
@@ -156,38 +88,22 @@ def steps_per_second(num_envs: int, native: bool, options: argparse.Namespace) -
     }
 
 
-def success_of(model: PPO, episodes: int = 100) -> float:
-    """Of the mean action, on seeds that training never saw."""
-    from simscaleai.sb3 import SimScaleVecEnv
-
-    envs = SimScaleVecEnv(TASK, episodes, seed=10_000_019)
-    normalise = model.get_vec_normalize_env()
-    observations, done, successes = envs.reset(), np.zeros(episodes, bool), 0
-    while not done.all():
-        seen = normalise.normalize_obs(observations) if normalise else observations
-        observations, _, ended, infos = envs.step(model.predict(seen, deterministic=True)[0])
-        for row in np.flatnonzero(ended & ~done):
-            successes += bool(infos[row]["is_success"])
-        done |= ended
-    envs.close()
-    return successes / episodes
-
-
 def time_to_success(settings: dict[str, Any] | None, seed: int, options: argparse.Namespace) -> float:
     """Seconds of SB3's simulation and learning, or infinity past the limit."""
     total = options.total if settings else options.sb3_total
-    model = sb3(True, settings, seed)
+    envs = sb3_side.native_envs(TASK, settings["num_envs"] if settings else 8, seed)
+    model = sb3_side.ppo(envs, settings, seed) if settings else PPO("MultiInputPolicy", envs, seed=seed)
     spent, done, every = 0.0, 0, options.eval_every
     while done < total and spent < options.limit:
         begin = time.perf_counter()
         if settings:
             # One schedule over all pieces: SB3's own counts from the piece's start.
             left = done
-            model.lr_schedule = lambda _, left=left: max(1e-5, settings["lr"] * (1 - left / total))
+            model.lr_schedule = lambda _, left=left: sb3_side.linear(settings["lr"], 1 - left / total)
         model.learn(every, reset_num_timesteps=done == 0)
         spent += time.perf_counter() - begin
         done = model.num_timesteps
-        if success_of(model) >= 0.99:
+        if sb3_side.evaluate(model, TASK, 100)["success"].mean() >= 0.99:
             return spent
     return float("inf")
 
@@ -239,8 +155,8 @@ def main() -> int:
     )
     parser.add_argument("--steps", type=int, default=65536, help="of each measurement of speed")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--eval-every", type=int, default=16384)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--eval-every", type=int, default=4096)
     parser.add_argument("--total", type=int, default=200000, help="steps with the preset")
     parser.add_argument("--sb3-total", type=int, default=2000000, help="steps with SB3's defaults")
     parser.add_argument("--limit", type=float, default=240, help="seconds after which SB3 has failed")

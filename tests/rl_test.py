@@ -150,6 +150,7 @@ def test_what_is_wrong_is_one_line(simscale):
         (["rl", "--env-name", "reach", "num_envs=1", "ppo.n_steps=8"], "ppo.minibatch_size must be at most"),
         (["rl", "--env-name", "reach", "critic_observations=[target_po]"], "Did you mean 'target_pos'?"),
         (["rl", "--env-name", "reach", "task.rewards.distance.wight=1"], "wight"),
+        (["train", "--model", "ppo", "--dataset", "x.h5"], "simscale rl trains it"),
     ]:
         result = simscale(*arguments, exit_code=2)
         assert message in result.stderr and result.stderr.count("\n") == 1, result.stderr

@@ -59,7 +59,7 @@ void PpoConfig::Describe(config::Fields& f) {
           {.help = "the critic is one layer on top of the policy's last hidden one"});
   f.Field("critic_warmup", critic_warmup,
           {.help = "updates at the start in which the critic alone learns", .min = 0, .max = 1e6});
-  f.Field("max_bad_updates", max_bad_updates,
+  f.Field("max_bad_steps", max_bad_steps,
           {.help = "gradient steps in a row without a finite loss before the run stops", .min = 1});
 }
 

@@ -38,7 +38,7 @@ struct PpoConfig {
   std::vector<int> critic_hidden = {64, 64};
   bool critic_shares_trunk = false;
   int critic_warmup = 0;
-  int max_bad_updates = 20;
+  int max_bad_steps = 20;
 
   void Describe(config::Fields& f);
   void Validate() const;

@@ -26,13 +26,17 @@ Critic::Critic(const policy::PolicySpec& spec, const policy::GaussianConfig& pol
   std_ = register_buffer("privileged_std", torch::ones({num_privileged}));
 }
 
+torch::Tensor Critic::WithPrivileged(const torch::Tensor& x,
+                                     const torch::Tensor& privileged) const {
+  if (num_privileged_ == 0) return x;
+  return torch::cat({x, ((privileged - mean_) / std_).clamp(-clip_, clip_)}, 1);
+}
+
 torch::Tensor Critic::Value(const torch::Tensor& features, const torch::Tensor& hidden,
                             const std::vector<torch::Tensor>& images,
                             const torch::Tensor& privileged) {
-  torch::Tensor x = shares_trunk_ ? hidden : encoders_->WithImages(features, images);
-  if (num_privileged_ > 0)
-    x = torch::cat({x, ((privileged - mean_) / std_).clamp(-clip_, clip_)}, 1);
-  return net_->forward(x).squeeze(-1);
+  const torch::Tensor x = shares_trunk_ ? hidden : encoders_->WithImages(features, images);
+  return net_->forward(WithPrivileged(x, privileged)).squeeze(-1);
 }
 
 void Critic::SetPrivilegedStatistics(const policy::StateStatistics& statistics, double std_floor) {

@@ -22,6 +22,9 @@ class Critic : public torch::nn::Module {
   /// hidden is read only if shares_trunk().
   torch::Tensor Value(const torch::Tensor& features, const torch::Tensor& hidden,
                       const std::vector<torch::Tensor>& images, const torch::Tensor& privileged);
+  /// What the network reads: x [B, F] and the normalised privileged numbers -> [B, F + P].
+  torch::Tensor WithPrivileged(const torch::Tensor& x, const torch::Tensor& privileged) const;
+  policy::Mlp& net() { return net_; }
   bool shares_trunk() const { return shares_trunk_; }
   int num_privileged() const { return num_privileged_; }
   void SetPrivilegedStatistics(const policy::StateStatistics& statistics, double std_floor);

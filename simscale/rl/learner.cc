@@ -34,30 +34,6 @@ policy::NamedTensors AllParameters(const policy::GaussianPolicy& policy, const C
 
 }  // namespace
 
-PpoLosses ComputePpoLosses(const policy::GaussianPolicy& policy,
-                           const policy::GaussianPolicy::Distribution& distribution,
-                           const torch::Tensor& value, const Experience& batch,
-                           const PpoConfig& config, double entropy_coef) {
-  PpoLosses losses;
-  const torch::Tensor log_ratio = policy.LogProb(distribution, batch.u) - batch.log_prob;
-  const torch::Tensor ratio = log_ratio.exp();
-  const torch::Tensor clipped = ratio.clamp(1 - config.clip_range, 1 + config.clip_range);
-  losses.policy = -torch::min(ratio * batch.advantage, clipped * batch.advantage).mean();
-  torch::Tensor error = (value - batch.returns).square();
-  if (config.value_clip > 0) {
-    const torch::Tensor near =
-        batch.value + (value - batch.value).clamp(-config.value_clip, config.value_clip);
-    error = torch::max(error, (near - batch.returns).square());
-  }
-  losses.value = error.mean();
-  losses.entropy = policy::GaussianPolicy::Entropy(distribution);
-  losses.total = losses.policy + config.value_coef * losses.value - entropy_coef * losses.entropy;
-  torch::NoGradGuard no_grad;
-  losses.kl = (ratio - 1 - log_ratio).mean();
-  losses.clipped = ((ratio - 1).abs() > config.clip_range).to(torch::kFloat32).mean();
-  return losses;
-}
-
 PpoLearner::PpoLearner(std::shared_ptr<policy::GaussianPolicy> policy,
                        std::shared_ptr<Critic> critic, const PpoConfig& config, int num_threads,
                        torch::Device device)
@@ -87,18 +63,26 @@ PpoLearner::PpoLearner(std::shared_ptr<policy::GaussianPolicy> policy,
     }
     for (const auto& [name, tensor] : AllParameters(*shard.policy, *shard.critic))
       shard.parameters.push_back(tensor);
+    if (device.is_cpu() && DirectGradient::Covers(*shard.policy, *shard.critic))
+      shard.direct = std::make_unique<DirectGradient>(*shard.policy, *shard.critic, config);
     shards_.push_back(std::move(shard));
   }
 }
 
 void PpoLearner::Learn(Shard& shard, const Experience& part, double share, double entropy_coef,
                        bool critic_only) {
+  if (shard.direct) {
+    shard.record = shard.direct->Compute(part, share, entropy_coef, critic_only);
+    return;
+  }
   const torch::Tensor hidden = shard.policy->Hidden(part.features, part.images);
   const auto distribution = shard.policy->Decode(hidden);
   const torch::Tensor value =
       shard.critic->Value(part.features, hidden, part.images, part.privileged);
-  shard.losses = ComputePpoLosses(*shard.policy, distribution, value, part, config_, entropy_coef);
-  (share * (critic_only ? config_.value_coef * shard.losses.value : shard.losses.total)).backward();
+  const PpoLosses losses =
+      ComputePpoLosses(*shard.policy, distribution, value, part, config_, entropy_coef);
+  (share * (critic_only ? config_.value_coef * losses.value : losses.total)).backward();
+  shard.record = losses.Record();
 }
 
 void PpoLearner::CollectGradients(Shard& shard) {
@@ -127,18 +111,15 @@ torch::Tensor PpoLearner::GradientStep(const Experience& batch, double lr, doubl
           static_cast<double>(last - first) / static_cast<double>(size), entropy_coef, critic_only);
   });
   torch::NoGradGuard no_grad;
-  torch::Tensor loss = torch::zeros({}, torch::dtype(torch::kFloat32).device(device_));
-  torch::Tensor values = torch::zeros({5}, torch::dtype(torch::kFloat32).device(device_));
+  torch::Tensor sum;
   for (Shard& shard : shards_) {
-    const PpoLosses losses = std::exchange(shard.losses, {});
-    if (!losses.total.defined()) continue;
-    loss += losses.total.detach();
-    values += torch::stack({losses.policy, losses.value, losses.entropy, losses.kl, losses.clipped})
-                  .detach();
+    const torch::Tensor record = std::exchange(shard.record, {});
+    if (!record.defined()) continue;
+    sum = sum.defined() ? sum + record : record;
     if (num_shards > 1) CollectGradients(shard);
   }
-  const auto step = optimizer_->Step(lr, loss);
-  return torch::cat({values / static_cast<double>(num_shards), step.grad_norm.reshape({1}),
+  const auto step = optimizer_->Step(lr, sum[0]);
+  return torch::cat({sum.slice(0, 1) / static_cast<double>(num_shards), step.grad_norm.reshape({1}),
                      step.bad.reshape({1})})
       .to(torch::kCPU)
       .to(torch::kFloat64);

@@ -6,42 +6,16 @@
 #include <vector>
 
 #include "simscale/common/thread_pool.h"
-#include "simscale/policy/ppo/gaussian_policy.h"
-#include "simscale/rl/config.h"
-#include "simscale/rl/critic.h"
+#include "simscale/rl/direct_gradient.h"
+#include "simscale/rl/losses.h"
 #include "simscale/train/optimizer.h"
 
 namespace simscale::rl {
-
-/// The steps that an update learns from: B of them, all on the learner's device.
-struct Experience {
-  torch::Tensor features;             ///< [B, F] of the policy
-  std::vector<torch::Tensor> images;  ///< [B, H, W, 3] each
-  torch::Tensor privileged;           ///< [B, P]
-  torch::Tensor u;                    ///< [B, A] as drawn, before clipping or squashing
-  torch::Tensor log_prob;             ///< [B] under the policy that drew it
-  torch::Tensor value;                ///< [B] of the critic then
-  torch::Tensor advantage, returns;   ///< [B]
-};
-
-/// PPO's losses of one minibatch, or of a part of one.
-struct PpoLosses {
-  torch::Tensor total;                                ///< scalar to be minimised
-  torch::Tensor policy, value, entropy, kl, clipped;  ///< scalars, for the record
-};
-
-/// kl: Schulman's estimator (r - 1) - log r, which is never negative. clipped: the share of ratios
-/// beyond the clip range. All are means over the steps given.
-PpoLosses ComputePpoLosses(const policy::GaussianPolicy& policy,
-                           const policy::GaussianPolicy::Distribution& distribution,
-                           const torch::Tensor& value, const Experience& batch,
-                           const PpoConfig& config, double entropy_coef);
 
 /// What one update did, in means over its gradient steps.
 struct UpdateStatistics {
   double policy_loss = 0, value_loss = 0, entropy = 0, kl = 0, clip_fraction = 0, grad_norm = 0;
   double explained_variance = 0;  ///< 1 - Var(returns - values) / Var(returns)
-  double std = 0;                 ///< of the policy's actions
   int num_steps = 0;              ///< gradient steps that were made
   int num_bad = 0;                ///< and those that were not: loss or gradient not finite
 };
@@ -68,8 +42,9 @@ class PpoLearner {
   struct Shard {
     std::shared_ptr<policy::GaussianPolicy> policy;
     std::shared_ptr<Critic> critic;
-    std::vector<torch::Tensor> parameters;  ///< in the optimiser's order
-    PpoLosses losses;                       ///< of its part, weighted by its share
+    std::vector<torch::Tensor> parameters;   ///< in the optimiser's order
+    std::unique_ptr<DirectGradient> direct;  ///< null: by autograd
+    torch::Tensor record;                    ///< PpoLosses::Record() of its part
   };
   void Learn(Shard& shard, const Experience& part, double share, double entropy_coef,
              bool critic_only);

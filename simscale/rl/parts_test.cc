@@ -226,6 +226,80 @@ Experience RandomExperience(int64_t size) {
   return e;
 }
 
+TEST(DirectGradient, EqualsAutogradOfTheLosses) {
+  struct Case {
+    const char* activation;
+    double value_clip, entropy_coef, std_init;
+    int num_privileged;
+    bool critic_only;
+  };
+  for (const Case& c : {Case{"tanh", 0, 0, 1, 0, false}, Case{"relu", 0.1, 0.02, 1, 2, false},
+                        Case{"elu", 0, 0.02, 0.01, 2, false}, Case{"tanh", 0.3, 0, 1, 1, true}}) {
+    SCOPED_TRACE(Cat(c.activation, ", value_clip ", c.value_clip));
+    torch::manual_seed(11);
+    policy::GaussianConfig config{.hidden = {16, 8}, .activation = c.activation};
+    config.std_init = config.std_min = c.std_init;  // at its bound, where gradients still pass
+    GaussianPolicy gaussian(Spec(3, 2), config);
+    const PpoConfig ppo{.value_clip = c.value_clip};
+    Critic critic(gaussian.spec(), config, ppo, c.num_privileged);
+    critic.SetPrivilegedStatistics({.mean = std::vector<float>(c.num_privileged, 0.5F),
+                                    .std = std::vector<float>(c.num_privileged, 2.0F)},
+                                   1e-3);
+    Experience e = RandomExperience(37);
+    e.privileged = torch::randn({37, c.num_privileged});
+    {  // ratios on both sides of the clip range, values on both sides of theirs
+      const torch::NoGradGuard no_grad;
+      const auto now = gaussian.Decode(gaussian.Hidden(e.features, {}));
+      e.u = now.mean + now.log_std.exp() * torch::randn({37, 2});
+      e.log_prob = gaussian.LogProb(now, e.u) + 0.3 * torch::randn({37});
+      e.value = critic.Value(e.features, {}, {}, e.privileged) + 0.3 * torch::randn({37});
+    }
+    const auto gradients = [&] {
+      std::vector<torch::Tensor> all;
+      for (const torch::nn::Module* module :
+           {static_cast<torch::nn::Module*>(&gaussian), static_cast<torch::nn::Module*>(&critic)})
+        for (torch::Tensor& p : module->parameters()) {
+          all.push_back(p.grad().defined() ? p.grad().clone() : torch::Tensor());
+          p.mutable_grad().reset();
+        }
+      return all;
+    };
+    const auto distribution = gaussian.Decode(gaussian.Hidden(e.features, {}));
+    const torch::Tensor value = critic.Value(e.features, {}, {}, e.privileged);
+    const PpoLosses losses =
+        ComputePpoLosses(gaussian, distribution, value, e, ppo, c.entropy_coef);
+    (0.25 * (c.critic_only ? ppo.value_coef * losses.value : losses.total)).backward();
+    const std::vector<torch::Tensor> expected = gradients();
+
+    ASSERT_TRUE(DirectGradient::Covers(gaussian, critic));
+    DirectGradient direct(gaussian, critic, ppo);
+    const torch::Tensor record = direct.Compute(e, 0.25, c.entropy_coef, c.critic_only);
+    EXPECT_LT((record - losses.Record()).abs().max().item<double>(), 1e-5);
+    const double clipped = record[5].item<double>();
+    EXPECT_TRUE(clipped > 0.1 && clipped < 0.9) << clipped;
+    const std::vector<torch::Tensor> got = gradients();
+    for (size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(expected[i].defined(), got[i].defined()) << i;
+      if (!got[i].defined()) continue;
+      const double size = std::max(1e-3, expected[i].abs().max().item<double>());
+      EXPECT_LT((expected[i] - got[i]).abs().max().item<double>(), 1e-5 * size) << i;
+    }
+  }
+}
+
+TEST(DirectGradient, LeavesToAutogradWhatItDoesNotCover) {
+  const auto covers = [](policy::GaussianConfig config, PpoConfig ppo = {}) {
+    const GaussianPolicy gaussian(Spec(3, 2), config);
+    return DirectGradient::Covers(gaussian, Critic(gaussian.spec(), config, ppo, 0));
+  };
+  EXPECT_TRUE(covers({}));
+  EXPECT_FALSE(covers({.activation = "gelu"}));
+  EXPECT_FALSE(covers({.layer_norm = true}));
+  EXPECT_FALSE(covers({.std = "network"}));
+  EXPECT_FALSE(covers({.squash = true}));
+  EXPECT_FALSE(covers({}, {.critic_shares_trunk = true}));
+}
+
 TEST(PpoLearner, ShardsAddUpToTheWholeWhateverTheThreads) {
   std::vector<std::vector<torch::Tensor>> results;
   for (const auto& [shards, threads] : {std::pair{1, 1}, {2, 1}, {2, 2}, {3, 2}}) {

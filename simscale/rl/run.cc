@@ -3,11 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "simscale/common/error.h"
-#include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
 #include "simscale/common/log.h"
-#include "simscale/policy/load.h"
-#include "simscale/rl/task_spec.h"
 #include "simscale/rl/trainer.h"
 #include "simscale/train/run_dir.h"
 
@@ -40,39 +37,15 @@ LoopState LoopStateFromJson(const std::string& text, const std::string& where) {
   return s;
 }
 
-namespace {
-
-/// Whether --resume finds a run that has done all its steps; fills the result then.
-bool AlreadyDone(const RlConfig& config, const env::Task& task, RlResult* result) {
-  const fs::path run = config.save_path;
-  if (!fs::is_symlink(run / "latest")) return false;
-  const fs::path latest = policy::ReadCheckpointInfo(run / "latest").dir;
-  const LoopState state =
-      LoopStateFromJson(ReadFile(latest / "state.json"), (latest / "state.json").string());
-  if (state.step < config.total_steps || !state.due_done) return false;
-  static_cast<train::BestSoFar&>(*result) = state;
-  result->run_dir = run;
-  result->step = state.step;
-  result->finished = result->already_done = true;
-  result->has_success = HasSuccess(task);
-  result->best_return = state.best_return;
-  return true;
-}
-
-}  // namespace
-
 RlResult RunRl(const RlConfig& config, std::shared_ptr<const env::Task> task,
                const RlOptions& options, const train::TrainHooks& hooks) {
   if (options.resume && options.overwrite) ThrowUser("--resume and --overwrite exclude each other");
-  RlResult result;
-  if (options.resume && AlreadyDone(config, *task, &result)) {
-    LogInfo(config.save_path, ": all ", config.total_steps, " steps are done already");
-    return result;
-  }
   InterruptGuard guard;
   Trainer trainer(config, std::move(task), options, hooks);
-  result = trainer.Run();
-  if (!result.finished)
+  RlResult result = trainer.Run();
+  if (result.already_done)
+    LogInfo(config.save_path, ": all ", config.total_steps, " steps are done already");
+  else if (!result.finished)
     LogInfo("interrupted after step ", result.step, " of ", config.total_steps,
             ", all is saved. Go on with: simscale rl --resume --save-path ",
             result.run_dir.string());

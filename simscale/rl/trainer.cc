@@ -353,7 +353,7 @@ void Trainer::CheckHealth(const UpdateStatistics& s) const {
   if (s.num_bad > 0)
     LogWarning("rl: ", s.num_bad, " gradient steps of update ", state_.update,
                " were skipped: loss or gradient not finite");
-  if (learner_->bad_in_a_row() < config_.ppo.max_bad_updates) return;
+  if (learner_->bad_in_a_row() < config_.ppo.max_bad_steps) return;
   throw Error(Cat("rl: loss or gradient was not finite for ", learner_->bad_in_a_row(),
                   " gradient steps in a row (up to step ", state_.step,
                   "); the weights were left alone. Lower ppo.lr (", config_.ppo.lr,
@@ -472,6 +472,7 @@ double Trainer::SecondsOfWork() const {
 }
 
 void Trainer::DrawRun() {
+  const Timed timed(&times_, "save");
   const fs::path run = config_.save_path;
   const std::vector<train::Panel> panels = train::ReadCurves(run / "metrics.jsonl");
   for (const char* name : {"curves.svg", "curves.png"})
@@ -481,6 +482,7 @@ void Trainer::DrawRun() {
 RlResult Trainer::Run() {
   clock_.Restart();
   const int64_t begin = state_.step;
+  const bool already_done = state_.due_done && begin >= config_.total_steps;
   bool go_on = state_.due_done || RunDue(begin - 1);
   {
     simscale::Progress line("rl", config_.total_steps, "steps", begin);
@@ -509,6 +511,7 @@ RlResult Trainer::Run() {
   result.run_dir = config_.save_path;
   result.step = state_.step;
   result.finished = go_on;
+  result.already_done = already_done;
   result.has_success = has_success_;
   result.best_return = state_.best_return;
   result.seconds = clock_.seconds();
@@ -516,6 +519,7 @@ RlResult Trainer::Run() {
       static_cast<double>(state_.step - begin) / std::max(1e-9, SecondsOfWork());
   result.evaluations = evaluations_;
   result.time_seconds = times_.parts();
+  if (already_done) return result;
   LogInfo(state_.step - begin, " steps in ", HumanSeconds(result.seconds), ": ",
           times_.Summary(result.seconds));
   return result;

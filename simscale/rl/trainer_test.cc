@@ -150,6 +150,9 @@ TEST_F(RlTest, ResumedEqualsUninterruptedBitForBit) {
     ExpectEqualRuns(dir() / "whole", dir() / name, "step_4096");
   }
   EXPECT_TRUE(Run(Config("whole"), {.resume = true}).already_done);
+  RlConfig other = Config("whole");
+  other.ppo.gamma = 0.5;
+  EXPECT_THAT(MessageOf(other, {.resume = true}), HasSubstr("ppo.gamma was 0.99, now 0.5"));
 }
 
 TEST_F(RlTest, ResumesAfterAKill) {
@@ -222,7 +225,7 @@ TEST_F(RlTest, ARunThatKeepsFailingStopsAndKeepsTheLastGoodState) {
   config.from = config.save_path;
   config.save_path = (dir() / "worse").string();
   config.ppo.normalize_rewards = false;
-  config.ppo.max_bad_updates = 15;
+  config.ppo.max_bad_steps = 15;
   const std::string message = MessageOf(config);
   EXPECT_THAT(message, HasSubstr("loss or gradient was not finite for 20 gradient steps in a row"));
   EXPECT_THAT(message, HasSubstr("Lower ppo.lr"));

@@ -120,6 +120,8 @@ std::filesystem::path PresetFor(const std::string& model, const std::string& env
     if (fs::exists(own)) return own;
   }
   const fs::path general = presets / (model + ".yaml");
+  if (!fs::exists(general) && fs::exists(presets / "rl" / general.filename()))
+    ThrowUser("model '", model, "' learns from rewards, not from a dataset: simscale rl trains it");
   if (!fs::exists(general)) ThrowUser(general.string(), ": no such preset");
   return general;
 }

@@ -48,6 +48,7 @@ class GaussianPolicy : public Policy {
   void InitializeOrthogonally();
   const GaussianConfig& config() const { return config_; }
   Mlp& net() { return net_; }
+  const torch::Tensor& log_std() const { return log_std_; }  ///< undefined: the network gives it
 
  private:
   GaussianConfig config_;
