@@ -9,7 +9,7 @@
 namespace simscale::rl {
 namespace {
 
-enum Record { kTotal, kPolicy, kValue, kEntropy, kKl, kClipped, kRecordSize };
+enum { kTotal, kPolicy, kValue, kEntropy, kKl, kClipped, kRecordSize };
 
 /// Makes `tensor` a float32 matrix of that shape; its memory stays where the shape did.
 void Reshape(torch::Tensor* tensor, int64_t rows, int64_t columns) {
@@ -114,10 +114,12 @@ DirectGradient::DirectGradient(policy::GaussianPolicy& policy, Critic& critic,
       log_std_(policy.log_std()),
       log_std_grad_(torch::empty_like(log_std_).detach()),
       policy_net_(policy.net(), policy.config().activation),
-      critic_net_(critic.net(), policy.config().activation) {}
+      critic_net_(critic.net(), policy.config().activation),
+      record_(torch::zeros({kRecordSize})) {}
 
 void DirectGradient::LearnPolicy(const Experience& part, double share, double entropy_coef,
-                                 bool critic_only, float* record) {
+                                 bool critic_only) {
+  const torch::NoGradGuard no_grad;
   const torch::Tensor& mean = policy_net_.Forward(part.features);
   const int64_t rows = mean.size(0), size = mean.size(1);
   Reshape(&mean_grad_, rows, size);
@@ -162,6 +164,7 @@ void DirectGradient::LearnPolicy(const Experience& part, double share, double en
     }
   }
   const double entropy = sum_log_std + (0.5 + half_log_two_pi) * static_cast<double>(size);
+  float* record = record_.mutable_data_ptr<float>();
   record[kPolicy] = static_cast<float>(loss / static_cast<double>(rows));
   record[kKl] = static_cast<float>(kl / static_cast<double>(rows));
   record[kClipped] = static_cast<float>(clipped / static_cast<double>(rows));
@@ -176,7 +179,8 @@ void DirectGradient::LearnPolicy(const Experience& part, double share, double en
   log_std_.mutable_grad() = log_std_grad_;
 }
 
-void DirectGradient::LearnCritic(const Experience& part, double share, float* record) {
+void DirectGradient::LearnCritic(const Experience& part, double share) {
+  const torch::NoGradGuard no_grad;
   const torch::Tensor& value =
       critic_net_.Forward(critic_.WithPrivileged(part.features, part.privileged));
   const int64_t rows = value.size(0);
@@ -200,20 +204,15 @@ void DirectGradient::LearnCritic(const Experience& part, double share, float* re
     }
     loss += square;
   }
-  record[kValue] = static_cast<float>(loss / static_cast<double>(rows));
+  record_.mutable_data_ptr<float>()[kValue] = static_cast<float>(loss / static_cast<double>(rows));
   critic_net_.Backward(value_grad_);
 }
 
-torch::Tensor DirectGradient::Compute(const Experience& part, double share, double entropy_coef,
-                                      bool critic_only) {
-  const torch::NoGradGuard no_grad;
-  torch::Tensor record = torch::empty({kRecordSize});
-  float* values = record.mutable_data_ptr<float>();
-  LearnPolicy(part, share, entropy_coef, critic_only, values);
-  LearnCritic(part, share, values);
-  values[kTotal] = static_cast<float>(values[kPolicy] + config_.value_coef * values[kValue] -
-                                      entropy_coef * values[kEntropy]);
-  return record;
+torch::Tensor DirectGradient::Record(double entropy_coef) const {
+  float* record = record_.mutable_data_ptr<float>();
+  record[kTotal] = static_cast<float>(record[kPolicy] + config_.value_coef * record[kValue] -
+                                      entropy_coef * record[kEntropy]);
+  return record_;
 }
 
 }  // namespace simscale::rl

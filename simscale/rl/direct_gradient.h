@@ -48,23 +48,21 @@ class DirectGradient {
   static bool Covers(const policy::GaussianPolicy& policy, const Critic& critic);
   DirectGradient(policy::GaussianPolicy& policy, Critic& critic, const PpoConfig& config);
 
-  /// Sets the parameters' gradients to those of share * the loss; with critic_only those of the
-  /// policy stay undefined. Returns PpoLosses::Record().
-  torch::Tensor Compute(const Experience& part, double share, double entropy_coef,
-                        bool critic_only);
+  /// Set the gradients of the policy's and of the critic's parameters to those of share * the loss;
+  /// with critic_only those of the policy stay undefined. The two may run side by side.
+  void LearnPolicy(const Experience& part, double share, double entropy_coef, bool critic_only);
+  void LearnCritic(const Experience& part, double share);
+  /// PpoLosses::Record() of the two last calls; it holds until the next one.
+  torch::Tensor Record(double entropy_coef) const;
 
  private:
-  /// The two halves; each fills its part of the record.
-  void LearnPolicy(const Experience& part, double share, double entropy_coef, bool critic_only,
-                   float* record);
-  void LearnCritic(const Experience& part, double share, float* record);
-
   const PpoConfig config_;
   float min_log_std_, max_log_std_;
   Critic& critic_;
   torch::Tensor log_std_, log_std_grad_;  ///< [A]
   DirectMlp policy_net_, critic_net_;
   torch::Tensor mean_grad_, value_grad_;  ///< [B, A], [B, 1]
+  torch::Tensor record_;                  ///< [6]
 };
 
 }  // namespace simscale::rl

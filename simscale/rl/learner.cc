@@ -71,10 +71,6 @@ PpoLearner::PpoLearner(std::shared_ptr<policy::GaussianPolicy> policy,
 
 void PpoLearner::Learn(Shard& shard, const Experience& part, double share, double entropy_coef,
                        bool critic_only) {
-  if (shard.direct) {
-    shard.record = shard.direct->Compute(part, share, entropy_coef, critic_only);
-    return;
-  }
   const torch::Tensor hidden = shard.policy->Hidden(part.features, part.images);
   const auto distribution = shard.policy->Decode(hidden);
   const torch::Tensor value =
@@ -102,19 +98,33 @@ torch::Tensor PpoLearner::GradientStep(const Experience& batch, double lr, doubl
                                        bool critic_only) {
   const int64_t size = batch.u.size(0);
   const auto num_shards = static_cast<int64_t>(shards_.size());
-  pool_.ParallelFor(static_cast<int>(num_shards), [&](int s, int) {
+  std::vector<Experience> parts;
+  for (int64_t s = 0; s < num_shards; ++s) {
     const int64_t first = s * size / num_shards, last = (s + 1) * size / num_shards;
-    if (first == last) return;
-    const Experience part =
-        Map(batch, [&](const torch::Tensor& t) { return t.narrow(0, first, last - first); });
-    Learn(shards_[static_cast<size_t>(s)], part,
-          static_cast<double>(last - first) / static_cast<double>(size), entropy_coef, critic_only);
+    parts.push_back(
+        Map(batch, [&](const torch::Tensor& t) { return t.narrow(0, first, last - first); }));
+  }
+  // Written out, the policy and its critic learn side by side too.
+  const int halves = shards_[0].direct ? 2 : 1;
+  pool_.ParallelFor(static_cast<int>(num_shards) * halves, [&](int i, int) {
+    Shard& shard = shards_[static_cast<size_t>(i / halves)];
+    const Experience& part = parts[static_cast<size_t>(i / halves)];
+    const auto rows = static_cast<double>(part.u.size(0));
+    const double share = rows / static_cast<double>(size);
+    if (rows == 0) return;
+    if (!shard.direct)
+      Learn(shard, part, share, entropy_coef, critic_only);
+    else if (i % halves == 0)
+      shard.direct->LearnPolicy(part, share, entropy_coef, critic_only);
+    else
+      shard.direct->LearnCritic(part, share);
   });
   torch::NoGradGuard no_grad;
   torch::Tensor sum;
-  for (Shard& shard : shards_) {
-    const torch::Tensor record = std::exchange(shard.record, {});
-    if (!record.defined()) continue;
+  for (size_t s = 0; s < shards_.size(); ++s) {
+    if (parts[s].u.size(0) == 0) continue;
+    Shard& shard = shards_[s];
+    const torch::Tensor record = shard.direct ? shard.direct->Record(entropy_coef) : shard.record;
     sum = sum.defined() ? sum + record : record;
     if (num_shards > 1) CollectGradients(shard);
   }
