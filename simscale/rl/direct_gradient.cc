@@ -9,9 +9,7 @@
 namespace simscale::rl {
 namespace {
 
-enum { kTotal, kPolicy, kValue, kEntropy, kKl, kClipped, kRecordSize };
-
-/// Makes `tensor` a float32 matrix of that shape; its memory stays where the shape did.
+/// Makes `tensor` a float32 matrix of that shape, if it is not one already.
 void Reshape(torch::Tensor* tensor, int64_t rows, int64_t columns) {
   if (!tensor->defined() || tensor->size(0) != rows || tensor->size(1) != columns)
     *tensor = torch::empty({rows, columns});
@@ -115,7 +113,7 @@ DirectGradient::DirectGradient(policy::GaussianPolicy& policy, Critic& critic,
       log_std_grad_(torch::empty_like(log_std_).detach()),
       policy_net_(policy.net(), policy.config().activation),
       critic_net_(critic.net(), policy.config().activation),
-      record_(torch::zeros({kRecordSize})) {}
+      record_(torch::zeros({kLossRecordSize})) {}
 
 void DirectGradient::LearnPolicy(const Experience& part, double share, double entropy_coef,
                                  bool critic_only) {
@@ -208,7 +206,7 @@ void DirectGradient::LearnCritic(const Experience& part, double share) {
   critic_net_.Backward(value_grad_);
 }
 
-torch::Tensor DirectGradient::Record(double entropy_coef) const {
+torch::Tensor DirectGradient::Record(double entropy_coef) {
   float* record = record_.mutable_data_ptr<float>();
   record[kTotal] = static_cast<float>(record[kPolicy] + config_.value_coef * record[kValue] -
                                       entropy_coef * record[kEntropy]);

@@ -53,7 +53,7 @@ class DirectGradient {
   void LearnPolicy(const Experience& part, double share, double entropy_coef, bool critic_only);
   void LearnCritic(const Experience& part, double share);
   /// PpoLosses::Record() of the two last calls; it holds until the next one.
-  torch::Tensor Record(double entropy_coef) const;
+  torch::Tensor Record(double entropy_coef);
 
  private:
   const PpoConfig config_;
@@ -62,7 +62,7 @@ class DirectGradient {
   torch::Tensor log_std_, log_std_grad_;  ///< [A]
   DirectMlp policy_net_, critic_net_;
   torch::Tensor mean_grad_, value_grad_;  ///< [B, A], [B, 1]
-  torch::Tensor record_;                  ///< [6]
+  torch::Tensor record_;                  ///< [kLossRecordSize]
 };
 
 }  // namespace simscale::rl

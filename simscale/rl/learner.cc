@@ -128,9 +128,9 @@ torch::Tensor PpoLearner::GradientStep(const Experience& batch, double lr, doubl
     sum = sum.defined() ? sum + record : record;
     if (num_shards > 1) CollectGradients(shard);
   }
-  const auto step = optimizer_->Step(lr, sum[0]);
-  return torch::cat({sum.slice(0, 1) / static_cast<double>(num_shards), step.grad_norm.reshape({1}),
-                     step.bad.reshape({1})})
+  const auto step = optimizer_->Step(lr, sum[kTotal]);
+  return torch::cat({sum.slice(0, kPolicy) / static_cast<double>(num_shards),
+                     step.grad_norm.reshape({1}), step.bad.reshape({1})})
       .to(torch::kCPU)
       .to(torch::kFloat64);
 }

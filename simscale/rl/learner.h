@@ -44,7 +44,7 @@ class PpoLearner {
     std::shared_ptr<Critic> critic;
     std::vector<torch::Tensor> parameters;   ///< in the optimiser's order
     std::unique_ptr<DirectGradient> direct;  ///< null: by autograd
-    torch::Tensor record;                    ///< PpoLosses::Record() of its part
+    torch::Tensor record;                    ///< its part's, by autograd
   };
   void Learn(Shard& shard, const Experience& part, double share, double entropy_coef,
              bool critic_only);

@@ -20,12 +20,15 @@ struct Experience {
   torch::Tensor advantage, returns;   ///< [B]
 };
 
+/// Where each number stands in a record of losses.
+enum LossRecord { kTotal, kPolicy, kValue, kEntropy, kKl, kClipped, kLossRecordSize };
+
 /// PPO's losses of one minibatch, or of a part of one.
 struct PpoLosses {
   torch::Tensor total;                                ///< scalar to be minimised
   torch::Tensor policy, value, entropy, kl, clipped;  ///< scalars, for the record
 
-  /// All of them in this order, without gradients: float32 [6].
+  /// All of them by LossRecord, without gradients: float32 [kLossRecordSize].
   torch::Tensor Record() const;
 };
 
