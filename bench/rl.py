@@ -31,10 +31,10 @@ TASK = "reach"
 # Of the preset (assets/presets/rl/reach.yaml and ppo.yaml).
 PRESET = {
     "num_envs": 32,
-    "n_steps": 64,
-    "minibatch_size": 1024,
+    "n_steps": 32,
+    "minibatch_size": 256,
     "epochs": 8,
-    "gamma": 0.95,
+    "gamma": 0.9,
     "lr": 1e-3,
     "std_init": 0.5,
     "displacement_scale": 0.05,
