@@ -10,6 +10,7 @@
 #include "simscale/common/log.h"
 #include "simscale/common/stopwatch.h"
 #include "simscale/data/reader.h"
+#include "simscale/dist/launch.h"
 #include "simscale/tasks/registry.h"
 #include "simscale/train/run.h"
 
@@ -19,6 +20,7 @@ namespace {
 struct Flags {
   std::string model;
   bool resume = false, overwrite = false;
+  int nproc = 1;
   std::string json;
 };
 
@@ -83,6 +85,20 @@ train::TrainHooks MakeHooks(const Request& request, const std::vector<std::strin
   return EvaluateOn(task);
 }
 
+/// Our own arguments without --nproc: those of each process.
+std::vector<std::string> ArgumentsOfWorkers() {
+  const std::string text = ReadFile("/proc/self/cmdline");
+  const std::vector<std::string> all = Split(text, '\0');
+  std::vector<std::string> kept;
+  for (size_t i = 1; i + 1 < all.size(); ++i) {  // each ends in a zero
+    if (all[i] == "--nproc")
+      ++i;
+    else if (!all[i].starts_with("--nproc="))
+      kept.push_back(all[i]);
+  }
+  return kept;
+}
+
 std::string ResultAsJson(const train::TrainResult& result) {
   nlohmann::ordered_json json = RunAsJson(result);
   json["validation_loss"] = result.validation_loss;
@@ -95,11 +111,18 @@ int Run(const Command& command, const Flags& flags) {
     ThrowUser("--resume and --overwrite exclude each other: choose one");
   }
   const Request request = Compose(command, flags);
+  if (flags.nproc != 1) {
+    request.config.Validate();
+    dist::BecomeTorchrun(flags.nproc, ArgumentsOfWorkers());
+  }
+  const train::TrainOptions options{.resume = flags.resume || dist::IsRestart(),
+                                    .overwrite = flags.overwrite && !dist::IsRestart(),
+                                    .ranks = dist::JoinTorchrun()};
   const Output output(flags.json);
   const InterruptGuard guard;
   const train::TrainResult result =
-      train::RunTraining(request.config, {.resume = flags.resume, .overwrite = flags.overwrite},
-                         MakeHooks(request, command.TaskOverrides()));
+      train::RunTraining(request.config, options, MakeHooks(request, command.TaskOverrides()));
+  if (!dist::IsMain()) return result.finished ? kOk : kInterrupted;
   output.Json(ResultAsJson(result));
   if (!result.finished && !result.already_done) return kInterrupted;
   output.Text(RunAsText(result));
@@ -126,7 +149,10 @@ void AddTrain(Cli& cli) {
   command.Switch("--resume", flags->resume, "go on with what lies in the checkpoint folder");
   command.Switch("--overwrite", flags->overwrite, "delete what lies in the checkpoint folder");
   command.Lacks("--use-wandb", "metrics go to the console, metrics.jsonl and TensorBoard files.");
-  command.Lacks("--nproc", "training runs in one process.");
+  command.Flag(
+      "--nproc", flags->nproc, "N",
+      "processes on this machine that train together, each with --batch-size windows a step "
+      "(default 1); more machines: start it with torchrun");
   AddJsonFlag(command, flags->json);
   command.Run([&command, flags] { return Run(command, *flags); });
 }

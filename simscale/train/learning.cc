@@ -6,8 +6,9 @@
 
 namespace simscale::train {
 
-void SeedTorch(uint64_t seed, TorchStream stream) {
-  Rng rng(DeriveSeed(seed, SeedUse::kTraining), static_cast<uint64_t>(stream), "torch");
+void SeedTorch(uint64_t seed, TorchStream stream, int rank) {
+  Rng rng(DeriveSeed(seed, SeedUse::kTraining), static_cast<uint64_t>(stream),
+          rank == 0 ? "torch" : Cat("torch/", rank));
   torch::manual_seed(rng.Next64());
 }
 
@@ -22,12 +23,16 @@ policy::NamedTensors GeneratorStates(torch::Device device) {
 void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device) {
   const policy::TensorInfo* cpu = file.Find("rng.cpu");
   if (!cpu) ThrowUser(file.where(), ": lacks the tensor 'rng.cpu'");
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  generator.set_state(policy::ReadTensor(file, *cpu));
+  RestoreGenerator(policy::ReadTensor(file, *cpu));
   const policy::TensorInfo* cuda = file.Find("rng.cuda");
   if (!device.is_cuda() || !cuda) return;
   at::Generator on_device = at::globalContext().defaultGenerator(device);
   on_device.set_state(policy::ReadTensor(file, *cuda));
+}
+
+void RestoreGenerator(const torch::Tensor& state) {
+  at::Generator generator = at::detail::getDefaultCPUGenerator();
+  generator.set_state(state.clone());  // it overlooks the offset of a view
 }
 
 EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy::Policy>& policy,

@@ -17,12 +17,16 @@ namespace simscale::train {
 
 /// Streams of the training's seed that torch's own generators use.
 enum class TorchStream : uint64_t { kWeights = 1, kDropout = 2, kRlWeights = 11, kRlActions = 12 };
-void SeedTorch(uint64_t seed, TorchStream stream);
+/// rank: of the process; ranks draw different numbers.
+void SeedTorch(uint64_t seed, TorchStream stream, int rank = 0);
 
 /// States of torch's generators: "rng.cpu", and "rng.cuda" on such a device.
 policy::NamedTensors GeneratorStates(torch::Device device);
 /// Throws UserError if the file lacks the CPU's. CUDA's may be missing: the run began elsewhere.
 void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device);
+
+/// state: as GeneratorStates gives "rng.cpu".
+void RestoreGenerator(const torch::Tensor& state);
 
 /// Plays n_episodes held-out episodes of the run's seed. torch's CPU generator is left as it was.
 EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy::Policy>& policy,

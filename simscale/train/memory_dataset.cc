@@ -199,6 +199,10 @@ policy::Batch MemoryDataset::Gather(const torch::Tensor& index, int n_obs_steps,
   return result;
 }
 
+torch::Tensor MemoryDataset::NumLabels(const torch::Tensor& index, int horizon) const {
+  return (last.index_select(0, index) - index + 1).clamp_max(horizon).sum().to(torch::kFloat32);
+}
+
 policy::StateStatistics MemoryDataset::Statistics(const std::vector<int64_t>& steps) const {
   const torch::Tensor rows = state.to(torch::kCPU)
                                  .index_select(0, torch::tensor(steps, torch::kInt64))

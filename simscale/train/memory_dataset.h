@@ -32,6 +32,8 @@ struct MemoryDataset {
   /// Windows as a batch. History before the episode's first step repeats that step; the chunk past
   /// its last step repeats that action, with mask 0. index: [B] int64 on the dataset's device.
   policy::Batch Gather(const torch::Tensor& index, int n_obs_steps, int horizon) const;
+  /// How many labels of the windows lie within their episode: the sum of Gather's mask; a scalar.
+  torch::Tensor NumLabels(const torch::Tensor& index, int horizon) const;
   /// Mean and standard deviation of the state over the given steps.
   policy::StateStatistics Statistics(const std::vector<int64_t>& steps) const;
 };

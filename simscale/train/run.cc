@@ -6,6 +6,7 @@
 #include "simscale/common/log.h"
 #include "simscale/data/reader.h"
 #include "simscale/policy/load.h"
+#include "simscale/train/ranks.h"
 #include "simscale/train/trainer.h"
 
 namespace simscale::train {
@@ -43,13 +44,19 @@ TrainResult RunTraining(const TrainConfig& config, const TrainOptions& options,
                         const TrainHooks& hooks) {
   if (options.resume && options.overwrite) ThrowUser("--resume and --overwrite exclude each other");
   TrainResult result;
-  if (options.resume && AlreadyDone(config, &result)) {
+  const bool done = Ranks(options.ranks).OnMain([&] {
+    if (!options.resume || !AlreadyDone(config, &result)) return false;
     LogInfo(config.checkpoint_dir, ": all ", config.train.steps, " steps are done already");
+    return true;
+  });
+  if (done) {
+    result.finished = result.already_done = true;
     return result;
   }
   InterruptGuard guard;
   Trainer trainer(config, options, hooks);
   result = trainer.Run();
+  if (!Ranks(options.ranks).is_main()) return result;
   if (!result.finished)
     LogInfo("interrupted after step ", result.step, " of ", config.train.steps,
             ", all is saved. Go on with: simscale train --resume --checkpoint-dir ",

@@ -3,12 +3,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "simscale/env/agent.h"
 #include "simscale/train/config.h"
+
+namespace simscale::dist {
+class Communicator;
+}
 
 /// Training for those who only start it (the command line); free of torch headers.
 namespace simscale::train {
@@ -43,6 +48,9 @@ struct TrainHooks {
 struct TrainOptions {
   bool resume = false;     ///< go on with what lies in checkpoint_dir; nothing there: start
   bool overwrite = false;  ///< delete the run that lies in checkpoint_dir first
+  /// The processes that train together, each with a part of every batch; null: this one alone. All
+  /// call RunTraining with the same settings; rank 0 evaluates, writes and reports.
+  std::shared_ptr<dist::Communicator> ranks = nullptr;
   int64_t stop_after = 0;  ///< leave (as on Ctrl-C) once this step is done; 0: never. For tests.
 };
 

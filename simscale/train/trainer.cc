@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -26,6 +28,7 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
     : config_(config),
       options_(options),
       hooks_(hooks),
+      ranks_(options.ranks),
       device_(policy::PickDevice(config.device)) {
   config_.Validate();
   config_.train.Validate();
@@ -33,16 +36,24 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
   LoadDataset();
   BuildModel();
   // Not before the settings are known to work: with overwrite, this deletes the old run.
-  const std::optional<fs::path> from = PrepareRunDir(RunFolderOf(config_), options_, &lock_);
-  if (from) Restore(*from);
-  WriteFileAtomic(fs::path(config_.checkpoint_dir) / "config.yaml", ConfigToYaml(config_));
-  metrics_ = std::make_unique<Metrics>(
-      config_.checkpoint_dir,
-      from ? Metrics::Resume{.step = state_.step, .redo = !state_.due_done} : Metrics::Resume{});
-  LogInfo(from ? "resume" : "train", ": ", config_.policy.name, " (", policy_->num_parameters(),
-          " parameters) on ", device_.is_cuda() ? "cuda" : "cpu", ", ", train_steps_.size(),
-          " windows of ", dataset_.num_episodes(), " episodes, ", validation_steps_.size(),
-          " held out", from ? Cat(", from step ", state_.step) : std::string());
+  ranks_.Wrap(*policy_);
+  torch::Tensor generators;
+  const bool resumed = ranks_.OnMain([&] {
+    const std::optional<fs::path> from = PrepareRunDir(RunFolderOf(config_), options_, &lock_);
+    if (from) ReadCheckpoint(*from, &generators);
+    WriteFileAtomic(fs::path(config_.checkpoint_dir) / "config.yaml", ConfigToYaml(config_));
+    metrics_ = std::make_unique<Metrics>(
+        config_.checkpoint_dir,
+        from ? Metrics::Resume{.step = state_.step, .redo = !state_.due_done} : Metrics::Resume{});
+    LogInfo(from ? "resume" : "train", ": ", config_.policy.name, " (", policy_->num_parameters(),
+            " parameters) on ", device_.is_cuda() ? "cuda" : "cpu",
+            ranks_.size() > 1 ? Cat(" in ", ranks_.size(), " processes") : std::string(), ", ",
+            train_steps_.size(), " windows of ", dataset_.num_episodes(), " episodes, ",
+            validation_steps_.size(), " held out",
+            from ? Cat(", from step ", state_.step) : std::string());
+    return from.has_value();
+  });
+  if (resumed) ShareRestored(generators);
 }
 
 void Trainer::LoadDataset() {
@@ -57,6 +68,11 @@ void Trainer::LoadDataset() {
   config_.env_name = env_name_;
   dataset_ = train::LoadDataset(reader, config_.observations, config_.images);
   dataset_hash_ = data::ContentHash(config_.dataset);
+  std::string hash = dataset_hash_;
+  ranks_.Share(&hash);
+  if (hash != dataset_hash_)
+    ThrowUser(config_.dataset, ": rank ", ranks_.rank(),
+              " sees another content than rank 0; give all of them the same dataset");
   model_hash_ = reader.meta().model_hash;
   task_config_ = reader.meta().task_config;
   mujoco_version_ = reader.meta().mujoco_version;
@@ -71,7 +87,7 @@ void Trainer::LoadDataset() {
   validation_steps_.resize((validation_steps_.size() + stride - 1) / stride);
   sampler_ =
       std::make_unique<ShuffledSampler>(train_steps_, DeriveSeed(config_.seed, SeedUse::kTraining));
-  index_.resize(static_cast<size_t>(config_.train.batch_size));
+  index_.resize(static_cast<size_t>(config_.train.batch_size) * static_cast<size_t>(ranks_.size()));
 }
 
 void Trainer::BuildModel() {
@@ -101,7 +117,7 @@ void Trainer::BuildModel() {
                   .grad_clip = config_.train.grad_clip});
   ema_ = std::make_unique<Ema>(*policy_, *averaged_);
   sums_ = torch::zeros({4}, torch::dtype(torch::kFloat32).device(device_));
-  SeedTorch(config_.seed, TorchStream::kDropout);
+  SeedTorch(config_.seed, TorchStream::kDropout, ranks_.rank());
 }
 
 policy::NamedTensors Trainer::OptimizerState() {
@@ -110,7 +126,7 @@ policy::NamedTensors Trainer::OptimizerState() {
   return state;
 }
 
-void Trainer::Restore(const fs::path& checkpoint) {
+void Trainer::ReadCheckpoint(const fs::path& checkpoint, torch::Tensor* generators) {
   const policy::CheckpointInfo info = policy::ReadCheckpointInfo(checkpoint);
   if (!(info.spec == policy_->spec()) || info.dataset_hash != dataset_hash_)
     ThrowUser(config_.dataset, ": its content differs from what the run in ",
@@ -121,29 +137,74 @@ void Trainer::Restore(const fs::path& checkpoint) {
   const auto optimizer = policy::SafetensorsFile::Read(checkpoint / "optimizer.safetensors");
   policy::CopyInto(optimizer, "", OptimizerState());
   RestoreGenerators(optimizer, device_);
+  if (const policy::TensorInfo* all = optimizer.Find("rng.ranks"))
+    *generators = policy::ReadTensor(optimizer, *all);
   const fs::path path = checkpoint / "state.json";
   state_ = LoopStateFromJson(ReadFile(path), path.string());
   sampler_->Seek(state_.epoch, state_.offset);
 }
 
+void Trainer::ShareRestored(torch::Tensor generators) {
+  if (ranks_.size() == 1) return;
+  std::string state = LoopStateToJson(state_);
+  ranks_.Share(&state);
+  ranks_.Share(policy::StateOf(*policy_));
+  ranks_.Share(policy::StateOf(*averaged_));
+  ranks_.Share(OptimizerState());
+  torch::Tensor size = torch::tensor({generators.defined() ? generators.size(0) : 0,
+                                      generators.defined() ? generators.size(1) : 0});
+  ranks_.Share(size);
+  const int64_t count = size[0].item<int64_t>();
+  if (!ranks_.is_main()) {
+    state_ = LoopStateFromJson(state, "rank 0's state");
+    sampler_->Seek(state_.epoch, state_.offset);
+    sums_.narrow(0, 0, 3).zero_();  // rank 0 holds what all of them had
+    generators = torch::empty({count, size[1].item<int64_t>()}, torch::kUInt8);
+  }
+  if (count == 0) return;
+  ranks_.Share(generators);
+  // A rank that the run did not have before goes on with numbers of its own.
+  if (ranks_.rank() < count) RestoreGenerator(generators[ranks_.rank()]);
+}
+
+policy::NamedTensors Trainer::Generators() {
+  policy::NamedTensors states = GeneratorStates(device_);
+  if (ranks_.size() > 1) states.emplace_back("rng.ranks", ranks_.Gather(states[0].second));
+  return states;
+}
+
+torch::Tensor Trainer::NextPart(torch::Tensor* weight) {
+  sampler_->Next(index_);
+  const torch::Tensor index =
+      torch::from_blob(index_.data(), {std::ssize(index_)}, torch::kInt64).to(device_);
+  if (ranks_.size() == 1) return index;
+  // The loss is the mean over all labels of the whole batch, and the ranks' windows differ in how
+  // many lie before their episode's end. Each rank knows them all.
+  const torch::Tensor part =
+      index.narrow(0, int64_t{ranks_.rank()} * config_.train.batch_size, config_.train.batch_size);
+  const int horizon = policy_->spec().horizon;
+  *weight = dataset_.NumLabels(part, horizon) * ranks_.size() / dataset_.NumLabels(index, horizon);
+  return part;
+}
+
 void Trainer::Step() {
   policy::Batch batch;
+  torch::Tensor weight;
   {
     Timed timed(&times_, "data");
-    sampler_->Next(index_);
-    const auto size = static_cast<int64_t>(index_.size());
-    const torch::Tensor index = torch::from_blob(index_.data(), {size}, torch::kInt64).to(device_);
     const policy::PolicySpec& spec = policy_->spec();
-    batch = dataset_.Gather(index, spec.n_obs_steps, spec.horizon);
+    batch = dataset_.Gather(NextPart(&weight), spec.n_obs_steps, spec.horizon);
   }
   policy::Losses losses;
   {
     Timed timed(&times_, "forward");
+    ranks_.BeginForward();
     losses = policy_->Loss(batch);
+    if (weight.defined()) losses.total = losses.total * weight;
   }
   {
     Timed timed(&times_, "backward");
-    losses.total.backward();
+    ranks_.Backward(losses.total);
   }
   Timed timed(&times_, "optimise");
   const auto result = optimizer_->Step(LearningRate(config_.train, state_.step), losses.total);
@@ -163,19 +224,23 @@ void Trainer::Step() {
 
 void Trainer::Log() {
   const torch::Tensor sums = sums_.to(torch::kCPU).to(torch::kFloat64).contiguous();
+  ranks_.Sum(sums);
+  sums.div_(ranks_.size());
   const double* sum = sums.data_ptr<double>();
   const double good = std::max(static_cast<double>(state_.logged) - sum[2], 1.0);
   state_.skipped += std::llround(sum[2]);
   last_loss_ = sum[0] / good;
-  metrics_->Record(state_.step, "train",
-                   {{"loss", last_loss_},
-                    {"grad_norm", sum[1] / good},
-                    {"lr", LearningRate(config_.train, state_.step - 1)},
-                    {"epoch", static_cast<double>(state_.epoch)},
-                    {"skipped", static_cast<double>(state_.skipped)}});
   const double seconds = clock_.seconds();
-  metrics_->RecordTiming(state_.step, {{"steps_per_second", static_cast<double>(state_.logged) /
-                                                                (seconds - logged_seconds_)}});
+  if (metrics_) {
+    metrics_->Record(state_.step, "train",
+                     {{"loss", last_loss_},
+                      {"grad_norm", sum[1] / good},
+                      {"lr", LearningRate(config_.train, state_.step - 1)},
+                      {"epoch", static_cast<double>(state_.epoch)},
+                      {"skipped", static_cast<double>(state_.skipped)}});
+    metrics_->RecordTiming(state_.step, {{"steps_per_second", static_cast<double>(state_.logged) /
+                                                                  (seconds - logged_seconds_)}});
+  }
   logged_seconds_ = seconds;
   if (sum[3] >= config_.train.max_bad_steps)
     throw Error(Cat("train: loss or gradient was not finite for ", sum[3],
@@ -219,8 +284,17 @@ Trainer::Due Trainer::DueNow() const {
   return due;
 }
 
-bool Trainer::Interrupted() const {
-  return InterruptRequested() || (options_.stop_after > 0 && state_.step >= options_.stop_after);
+void Trainer::FoldSums() {
+  if (ranks_.size() == 1) return;
+  torch::Tensor sums = sums_.narrow(0, 0, 3).to(torch::kCPU).clone();
+  ranks_.Sum(sums);
+  if (!ranks_.is_main()) sums.zero_();
+  sums_.narrow(0, 0, 3).copy_(sums);
+}
+
+bool Trainer::Interrupted() {
+  return ranks_.AnyStops(InterruptRequested()) ||
+         (options_.stop_after > 0 && state_.step >= options_.stop_after);
 }
 
 bool Trainer::Evaluate(EvalResult* result) {
@@ -241,11 +315,25 @@ bool Trainer::IsBest(const EvalResult* evaluation) const {
 
 bool Trainer::RunDue() {
   const Due due = DueNow();
-  if (Interrupted()) {
+  const bool stops = Interrupted();
+  if (!stops && !due.validate) return true;
+  const policy::NamedTensors generators = Generators();
+  if (stops) {
     state_.due_done = !(due.validate || due.evaluate);
-    Save(-1, false);
+    FoldSums();
+    ranks_.OnMain([&] {
+      Save(-1, false, generators);
+      return true;
+    });
     return false;
   }
+  if (due.save) FoldSums();
+  const bool go_on = ranks_.OnMain([&] { return RunDueOnMain(due, generators); });
+  state_.due_done = go_on;
+  return go_on;
+}
+
+bool Trainer::RunDueOnMain(const Due& due, const policy::NamedTensors& generators) {
   if (due.validate) {
     state_.validation = ValidationLoss();
     if (state_.validation >= 0)
@@ -255,7 +343,7 @@ bool Trainer::RunDue() {
   if (due.evaluate) {
     if (!Evaluate(&evaluation)) {
       state_.due_done = false;
-      Save(-1, false);
+      Save(-1, false, generators);
       return false;
     }
     last_success_ = evaluation.success_rate;
@@ -274,19 +362,19 @@ bool Trainer::RunDue() {
       state_.Take(state_.step, result);
       state_.best_validation = state_.validation;
     }
-    Save(result ? result->success_rate : -1, best);
+    Save(result ? result->success_rate : -1, best, generators);
   }
   return true;
 }
 
-void Trainer::Save(double success_rate, bool best) {
+void Trainer::Save(double success_rate, bool best, const policy::NamedTensors& generators) {
   Timed timed(&times_, "save");
   metrics_->Sync();
   policy::NamedTensors model = policy::StateOf(*policy_);
   for (const auto& [name, tensor] : policy::StateOf(*averaged_))
     model.emplace_back("ema." + name, tensor);
   policy::NamedTensors optimizer = OptimizerState();
-  for (const auto& state : GeneratorStates(device_)) optimizer.push_back(state);
+  optimizer.insert(optimizer.end(), generators.begin(), generators.end());
   model = policy::ToCpu(model);
   optimizer = policy::ToCpu(optimizer);
 
@@ -313,14 +401,15 @@ TrainResult Trainer::Run() {
   const int64_t begin = state_.step;
   bool go_on = state_.due_done || RunDue();
   {
-    Progress progress("train", config_.train.steps, "steps", begin);
+    std::optional<Progress> progress;
+    if (ranks_.is_main()) progress.emplace("train", config_.train.steps, "steps", begin);
     while (go_on && state_.step < config_.train.steps) {
       Step();
       if (state_.step % config_.train.log_every == 0 || state_.step == config_.train.steps) Log();
       go_on = RunDue();
       std::string extra = Cat("loss ", Fixed(last_loss_, 4));
       if (last_success_ >= 0) extra += Cat("  success ", Fixed(100 * last_success_, 1), " %");
-      progress.Update(state_.step, extra);
+      if (progress) progress->Update(state_.step, extra);
     }
   }
   TrainResult result;
@@ -330,8 +419,9 @@ TrainResult Trainer::Run() {
   result.finished = go_on;
   result.validation_loss = state_.validation;
   result.seconds = clock_.seconds();
-  LogInfo(state_.step - begin, " steps in ", HumanSeconds(result.seconds), ": ",
-          times_.Summary(result.seconds));
+  if (ranks_.is_main())
+    LogInfo(state_.step - begin, " steps in ", HumanSeconds(result.seconds), ": ",
+            times_.Summary(result.seconds));
   return result;
 }
 

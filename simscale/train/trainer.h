@@ -12,6 +12,7 @@
 #include "simscale/train/memory_dataset.h"
 #include "simscale/train/metrics.h"
 #include "simscale/train/optimizer.h"
+#include "simscale/train/ranks.h"
 #include "simscale/train/run.h"
 #include "simscale/train/run_dir.h"
 #include "simscale/train/sampler.h"
@@ -23,6 +24,9 @@ namespace simscale::train {
 /// After each step comes what is due at it: a record of the metrics, the validation loss, the
 /// closed-loop evaluation, a checkpoint; all of the averaged (EMA) weights. Everything that the
 /// next step depends on is in the checkpoint, so a resumed run continues with the same bits.
+///
+/// On several processes each rank learns from its part of a batch of size() * batch_size windows;
+/// rank 0 alone evaluates, writes and reports.
 class Trainer {
  public:
   /// Loads the dataset, builds or restores everything. Throws as RunTraining says.
@@ -41,24 +45,35 @@ class Trainer {
   };
   void LoadDataset();
   void BuildModel();
-  void Restore(const std::filesystem::path& checkpoint);
+  /// On rank 0: what the checkpoint holds. generators: [ranks, n], where it has them.
+  void ReadCheckpoint(const std::filesystem::path& checkpoint, torch::Tensor* generators);
+  /// All ranks take what rank 0 has read.
+  void ShareRestored(torch::Tensor generators);
   policy::NamedTensors OptimizerState();
 
   void Step();
+  /// This rank's windows of the next batch, and their share of the loss, in ranks.
+  torch::Tensor NextPart(torch::Tensor* weight);
   void Log();
   double ValidationLoss();
   Due DueNow() const;
-  bool Interrupted() const;
+  bool Interrupted();
+  /// Rank 0 takes what all ranks summed for the next record: a checkpoint then holds it.
+  void FoldSums();
   /// Does what is due at this step. Returns false if an interrupt came; then all is saved.
   bool RunDue();
+  bool RunDueOnMain(const Due& due, const policy::NamedTensors& generators);
   /// Returns false if an interrupt cut it short: no result then.
   bool Evaluate(EvalResult* result);
   bool IsBest(const EvalResult* evaluation) const;
-  void Save(double success_rate, bool best);
+  /// The generators of all ranks.
+  policy::NamedTensors Generators();
+  void Save(double success_rate, bool best, const policy::NamedTensors& generators);
 
   TrainConfig config_;
   TrainOptions options_;
   TrainHooks hooks_;
+  Ranks ranks_;
   std::unique_ptr<FolderLock> lock_;  ///< of the run folder
   torch::Device device_;
   std::string dataset_hash_, model_hash_, task_config_, mujoco_version_, env_name_;

@@ -1,0 +1,130 @@
+#include "simscale/dist/communicator.h"
+
+#include <algorithm>
+#include <cctype>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <utility>
+#include <vector>
+
+#include "simscale/common/text.h"
+#include "simscale/dist/gloo_backend.h"
+#include "simscale/dist/peer_error.h"
+
+namespace simscale::dist {
+namespace {
+
+using c10d::ProcessGroup;
+
+c10::intrusive_ptr<c10d::Store> MakeStore(const Worker& worker, std::chrono::milliseconds timeout) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<uint16_t>(worker.master_port);
+  options.isServer = worker.rank == 0 && !worker.agent_store;
+  options.waitWorkers = false;
+  options.timeout = timeout;
+  auto store = c10::make_intrusive<c10d::TCPStore>(worker.master_address, options);
+  // The agent's store outlives a restart: the keys of those who died must not be met.
+  return c10::make_intrusive<c10d::PrefixStore>(Cat("simscale/", worker.restart), std::move(store));
+}
+
+/// The first line, without a C++ stack and without "[/path/file.cc:12] ".
+std::string FirstLine(const std::string& text) {
+  std::string line = text.substr(0, text.find('\n'));
+  if (line.starts_with('['))
+    if (const size_t end = line.find("] "); end != std::string::npos) line.erase(0, end + 2);
+  // "Read error [10.0.0.2]:4711: Connection reset by peer. This is typically caused by ..."
+  return line.substr(0, line.find(". "));
+}
+
+}  // namespace
+
+void ThrowIfPeerLost(const std::exception& error, int rank, const std::string& doing) {
+  const std::string text = error.what();
+  std::string lower = text;
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  // Gloo's exceptions have no type that the wheel's headers name.
+  const char* signs[] = {
+      "gloo", "connection closed", "connection reset", "timed out", "tcpstore", "socket", "nccl"};
+  const bool lost = dynamic_cast<const c10::DistError*>(&error) != nullptr ||
+                    std::ranges::any_of(signs, [&](const char* sign) {
+                      return lower.find(sign) != std::string::npos;
+                    });
+  if (lost)
+    throw PeerError(Cat("rank ", rank, ": another process is gone or out of reach (", doing, ": ",
+                        FirstLine(text),
+                        "); the run goes on from its last checkpoint when the "
+                        "processes are started again"));
+}
+
+std::shared_ptr<Communicator> Communicator::Join(const Worker& worker,
+                                                 std::chrono::milliseconds timeout) {
+  return Guarded(worker.rank, "meeting the others", [&] {
+    const auto store = MakeStore(worker, timeout);
+    auto group = c10::make_intrusive<ProcessGroup>(store, worker.rank, worker.world_size);
+    group->setBackend(c10::DeviceType::CPU, ProcessGroup::BackendType::GLOO,
+                      MakeGlooBackend(store, worker.rank, worker.world_size, timeout));
+    group->setDefaultBackend(ProcessGroup::BackendType::GLOO);
+    group->setGroupName("simscale");
+    return std::shared_ptr<Communicator>(new Communicator(worker, std::move(group)));
+  });
+}
+
+Communicator::Communicator(const Worker& worker, c10::intrusive_ptr<ProcessGroup> group)
+    : worker_(worker), group_(std::move(group)) {}
+
+Communicator::~Communicator() = default;
+
+namespace {
+
+void AllReduce(ProcessGroup& group, torch::Tensor tensor, c10d::ReduceOp::RedOpType op) {
+  std::vector<torch::Tensor> tensors = {std::move(tensor)};
+  c10d::AllreduceOptions options;
+  options.reduceOp = op;
+  group.allreduce(tensors, options)->wait();
+}
+
+}  // namespace
+
+void Communicator::Sum(torch::Tensor tensor) {
+  Guarded(rank(), "summing over the ranks",
+          [&] { AllReduce(*group_, std::move(tensor), c10d::ReduceOp::SUM); });
+}
+
+void Communicator::Max(torch::Tensor tensor) {
+  Guarded(rank(), "comparing over the ranks",
+          [&] { AllReduce(*group_, std::move(tensor), c10d::ReduceOp::MAX); });
+}
+
+void Communicator::Broadcast(torch::Tensor tensor, int root) {
+  Guarded(rank(), "sending to all ranks", [&] {
+    std::vector<torch::Tensor> tensors = {std::move(tensor)};
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    group_->broadcast(tensors, options)->wait();
+  });
+}
+
+void Communicator::Broadcast(std::string* text, int root) {
+  torch::Tensor size = torch::tensor({static_cast<int64_t>(text->size())});
+  Broadcast(size, root);
+  text->resize(static_cast<size_t>(size.item<int64_t>()));
+  if (text->empty()) return;
+  Broadcast(torch::from_blob(text->data(), {static_cast<int64_t>(text->size())}, torch::kUInt8),
+            root);
+}
+
+void Communicator::AllGather(torch::Tensor whole, torch::Tensor part) {
+  Guarded(rank(), "gathering from the ranks",
+          [&] { group_->all_gather_single(whole, part)->wait(); });
+}
+
+void Communicator::ReduceScatter(torch::Tensor part, torch::Tensor whole) {
+  Guarded(rank(), "summing gradients", [&] { group_->reduce_scatter_single(part, whole)->wait(); });
+}
+
+void Communicator::Barrier() {
+  Guarded(rank(), "waiting for the ranks", [&] { group_->barrier()->wait(); });
+}
+
+}  // namespace simscale::dist

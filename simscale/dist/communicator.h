@@ -1,0 +1,55 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "simscale/dist/worker.h"
+
+namespace c10d {
+class ProcessGroup;
+}
+
+namespace simscale::dist {
+
+/// The processes of one training, which sum and gather tensors together. Each rank must make the
+/// same calls in the same order. All throw PeerError (peer_error.h), one line, when a peer is gone.
+class Communicator {
+ public:
+  /// Meets the others at the worker's master address. Gloo: tensors on the CPU. Waits for at most
+  /// `timeout`, here and in each call.
+  static std::shared_ptr<Communicator> Join(const Worker& worker,
+                                            std::chrono::milliseconds timeout);
+  ~Communicator();
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+
+  int rank() const { return worker_.rank; }
+  int size() const { return worker_.world_size; }
+  bool is_main() const { return worker_.rank == 0; }
+
+  /// In place, over all ranks.
+  void Sum(torch::Tensor tensor);
+  void Max(torch::Tensor tensor);
+  /// Everyone gets root's.
+  void Broadcast(torch::Tensor tensor, int root = 0);
+  void Broadcast(std::string* text, int root = 0);
+  /// whole [size() * n]: the ranks' parts [n] one after the other.
+  void AllGather(torch::Tensor whole, torch::Tensor part);
+  /// part [n]: the sum over the ranks of their whole [size() * n], of which each gets its part.
+  void ReduceScatter(torch::Tensor part, torch::Tensor whole);
+  void Barrier();
+
+  /// For c10d's own classes.
+  const c10::intrusive_ptr<c10d::ProcessGroup>& group() const { return group_; }
+
+ private:
+  Communicator(const Worker& worker, c10::intrusive_ptr<c10d::ProcessGroup> group);
+
+  Worker worker_;
+  c10::intrusive_ptr<c10d::ProcessGroup> group_;
+};
+
+}  // namespace simscale::dist

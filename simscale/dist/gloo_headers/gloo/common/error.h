@@ -1,0 +1,3 @@
+#pragma once
+
+// Stand-in, as gloo/algorithm.h.

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "simscale/dist/data_parallel.h"
+#include "simscale/dist/stop_vote.h"
+#include "simscale/policy/tensor_io.h"
+
+namespace simscale::train {
+
+/// The processes of a training as its loop sees them. A process alone is rank 0 of 1, and nothing
+/// here costs it anything. All ranks make the same calls in the same order; all throw
+/// dist::PeerError if another rank is gone.
+class Ranks {
+ public:
+  /// communicator: null for a process alone.
+  explicit Ranks(std::shared_ptr<dist::Communicator> communicator);
+
+  int rank() const { return communicator_ ? communicator_->rank() : 0; }
+  int size() const { return communicator_ ? communicator_->size() : 1; }
+  bool is_main() const { return rank() == 0; }
+
+  /// From now on backward() averages the module's gradients over the ranks; all get rank 0's
+  /// weights.
+  void Wrap(torch::nn::Module& module);
+  void BeginForward();
+  /// loss.backward() with gradients averaged at its end. A loss that is not finite makes the
+  /// gradients of all ranks so.
+  void Backward(const torch::Tensor& loss);
+
+  void Sum(torch::Tensor tensor);
+  /// All get rank 0's.
+  void Share(torch::Tensor tensor);
+  void Share(const policy::NamedTensors& tensors);
+  void Share(std::string* text);
+  /// tensor [n] of each rank -> [size(), n].
+  torch::Tensor Gather(const torch::Tensor& tensor);
+  /// f() on rank 0 while the others wait for what it returns. If it throws, they do too.
+  bool OnMain(const std::function<bool()>& f);
+  /// Whether any rank wanted to stop; the same answer on all of them, a call later than asked.
+  bool AnyStops(bool stop);
+
+ private:
+  std::shared_ptr<dist::Communicator> communicator_;
+  std::unique_ptr<dist::DataParallel> parallel_;
+  std::unique_ptr<dist::StopVote> vote_;
+};
+
+}  // namespace simscale::train
