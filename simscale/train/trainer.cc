@@ -32,13 +32,15 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
       device_(policy::PickDevice(config.device)) {
   config_.Validate();
   config_.train.Validate();
+  if (ranks_.size() > 1 && device_.is_cuda())
+    ThrowUser("device: several processes train on CPUs so far, not on cuda; give --device cpu");
   policy::SetTorchThreads(config_.num_threads);
   LoadDataset();
   BuildModel();
-  // Not before the settings are known to work: with overwrite, this deletes the old run.
   ranks_.Wrap(*policy_);
   torch::Tensor generators;
   const bool resumed = ranks_.OnMain([&] {
+    // Not before the settings are known to work: with overwrite, this deletes the old run.
     const std::optional<fs::path> from = PrepareRunDir(RunFolderOf(config_), options_, &lock_);
     if (from) ReadCheckpoint(*from, &generators);
     WriteFileAtomic(fs::path(config_.checkpoint_dir) / "config.yaml", ConfigToYaml(config_));
