@@ -8,6 +8,7 @@
 #include "simscale/common/error.h"
 #include "simscale/policy/load.h"
 #include "simscale/policy/nets/mlp.h"
+#include "simscale/policy/nets/transformer.h"
 #include "simscale/policy/registry.h"
 #include "simscale/policy/tensor_io.h"
 
@@ -204,6 +205,35 @@ TEST(Spec, JsonRoundTripAndLimits) {
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), HasSubstr("n_action_steps must be at most horizon (3), got 4"));
   }
+}
+
+TEST(TransformerTest, IsAStackOfPreNormBlocks) {
+  torch::manual_seed(0);
+  Transformer net(TransformerOptions{.layers = 3, .width = 32, .heads = 4});
+  int64_t parameters = 0;
+  for (const torch::Tensor& parameter : net->parameters()) parameters += parameter.numel();
+  // A block: 12 width^2 weights, 9 width biases, 4 width of norms; and the last norm.
+  EXPECT_EQ(parameters, 3 * (12 * 32 * 32 + 13 * 32) + 2 * 32);
+
+  const torch::Tensor x = torch::randn({2, 5, 32});
+  const torch::Tensor y = net->forward(x);
+  EXPECT_EQ(y.sizes(), x.sizes());
+  // All tokens see all others, whatever their order.
+  const torch::Tensor order = torch::tensor({4, 2, 0, 1, 3});
+  EXPECT_TRUE(torch::allclose(net->forward(x.index_select(1, order)), y.index_select(1, order),
+                              1e-4, 1e-5));
+
+  std::vector<size_t> run;
+  net->set_block_runner([&](size_t index, const torch::Tensor& in, const auto& forward) {
+    run.push_back(index);
+    return forward(in);
+  });
+  EXPECT_TRUE(torch::equal(net->forward(x), y));
+  EXPECT_EQ(run, (std::vector<size_t>{0, 1, 2}));
+}
+
+TEST(TransformerTest, HeadsDivideTheWidth) {
+  EXPECT_THROW(Transformer(TransformerOptions{.width = 30, .heads = 4}), UserError);
 }
 
 }  // namespace
