@@ -8,6 +8,9 @@
 namespace simscale::rl {
 namespace {
 
+/// What GradientStep adds to a record of losses.
+enum StepRecord { kGradNorm = kLossRecordSize, kBad, kStepRecordSize };
+
 /// Applies f to each tensor of an experience.
 template <class F>
 Experience Map(const Experience& from, F&& f) {
@@ -129,8 +132,8 @@ torch::Tensor PpoLearner::GradientStep(const Experience& batch, double lr, doubl
     if (num_shards > 1) CollectGradients(shard);
   }
   const auto step = optimizer_->Step(lr, sum[kTotal]);
-  return torch::cat({sum.slice(0, kPolicy) / static_cast<double>(num_shards),
-                     step.grad_norm.reshape({1}), step.bad.reshape({1})})
+  return torch::cat({sum / static_cast<double>(num_shards), step.grad_norm.reshape({1}),
+                     step.bad.reshape({1})})
       .to(torch::kCPU)
       .to(torch::kFloat64);
 }
@@ -140,7 +143,7 @@ UpdateStatistics PpoLearner::Update(const Experience& experience, double lr, dou
   const int64_t size = experience.u.size(0);
   const int64_t minibatches = std::max<int64_t>(1, size / config_.minibatch_size);
   UpdateStatistics statistics;
-  torch::Tensor sums = torch::zeros({6}, torch::dtype(torch::kFloat64));
+  torch::Tensor sums = torch::zeros({kStepRecordSize}, torch::dtype(torch::kFloat64));
   bool go_on = true;
   for (int epoch = 0; epoch < config_.epochs && go_on; ++epoch) {
     // One gather an epoch; minibatches and their parts are views of it.
@@ -155,27 +158,27 @@ UpdateStatistics PpoLearner::Update(const Experience& experience, double lr, dou
         batch.advantage =
             (batch.advantage - batch.advantage.mean()) / (batch.advantage.std() + 1e-8);
       const torch::Tensor record = GradientStep(batch, lr, entropy_coef, critic_only);
-      if (record[6].item<double>() > 0) {
+      if (record[kBad].item<double>() > 0) {
         ++statistics.num_bad;
         ++bad_in_a_row_;
         continue;
       }
       bad_in_a_row_ = 0;
       ++statistics.num_steps;
-      sums += record.narrow(0, 0, 6);
-      const double kl = record[3].item<double>();
+      sums += record;
+      const double kl = record[kKl].item<double>();
       if (!critic_only && config_.target_kl > 0 && kl > 1.5 * config_.target_kl) go_on = false;
     }
   }
   const double count = std::max(statistics.num_steps, 1);
   const torch::Tensor means = sums / count;
   const double* mean = means.data_ptr<double>();
-  statistics.policy_loss = mean[0];
-  statistics.value_loss = mean[1];
-  statistics.entropy = mean[2];
-  statistics.kl = mean[3];
-  statistics.clip_fraction = mean[4];
-  statistics.grad_norm = mean[5];
+  statistics.policy_loss = mean[kPolicy];
+  statistics.value_loss = mean[kValue];
+  statistics.entropy = mean[kEntropy];
+  statistics.kl = mean[kKl];
+  statistics.clip_fraction = mean[kClipped];
+  statistics.grad_norm = mean[kGradNorm];
   const double variance = experience.returns.var().item<double>();
   if (variance > 0)
     statistics.explained_variance =

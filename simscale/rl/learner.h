@@ -50,8 +50,8 @@ class PpoLearner {
              bool critic_only);
   /// Moves a shard's gradients into the parameters' own.
   void CollectGradients(Shard& shard);
-  /// One step of the optimiser. Returns float64 [7] on the CPU: means of policy loss, value loss,
-  /// entropy, KL and share clipped, the gradient's norm, and 1 if the step was not made.
+  /// One step of the optimiser. Returns float64 on the CPU: means by LossRecord, then the
+  /// gradient's norm, and 1 if the step was not made.
   torch::Tensor GradientStep(const Experience& batch, double lr, double entropy_coef,
                              bool critic_only);
 
