@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,52 @@ def work(made, tmp_path) -> Path:
     """A copy of `made` for this test, which is the command's folder."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True, symlinks=True)
     return tmp_path
+
+
+class Process:
+    """The command, running; its output is read at its end."""
+
+    def __init__(self, binary: Path, folder: Path, arguments: list[object]):
+        self.log = folder / f"log_{time.monotonic_ns()}"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [str(binary), *map(str, arguments)], cwd=folder, stderr=log, stdout=subprocess.PIPE, text=True
+            )
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, "nothing happened"
+            time.sleep(0.005)
+
+    def end(self, seconds: float = 120) -> tuple[int, str, str]:
+        """Exit code (negative: the signal), standard output and standard error."""
+        stdout, _ = self.process.communicate(timeout=seconds)
+        return self.process.returncode, stdout, self.log.read_text()
+
+    def kill_after(self, seconds: float) -> bool:
+        """SIGKILL after this time; False if it had ended by itself."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # the command replaces itself by exec, so this is the one that works
+        code, _, log = self.end()
+        assert code in (0, -signal.SIGKILL), log
+        return code != 0
+
+
+@pytest.fixture
+def start(simscale_bin: Path) -> Iterator[Callable[[Path, list[object]], Process]]:
+    """start(folder, ["train", ...]) runs the command in a folder while the test goes on."""
+    started: list[Process] = []
+
+    def run(folder: Path, arguments: list[object]) -> Process:
+        started.append(Process(simscale_bin, folder, arguments))
+        return started[-1]
+
+    yield run
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()

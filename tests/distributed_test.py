@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,16 +55,12 @@ def newest(run: Path) -> str:
     return latest.readlink().name if latest.is_symlink() else ""
 
 
-def start(binary: Path, folder: Path, *arguments: object) -> subprocess.Popen[str]:
-    command = [str(binary), "train", *map(str, arguments), "--nproc", "2"]
-    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-
-
-def test_killed_ranks_change_no_bit(folder: Path, simscale_in: Callable, simscale_bin: Path) -> None:
+def test_killed_ranks_change_no_bit(folder: Path, simscale_in: Callable, start: Callable) -> None:
     # Noise on the observations: each rank draws numbers of its own.
     settings = [*SETTINGS, "train.steps=600", "train.log_every=20", "train.save_every=40", "--batch-size", 32]
     simscale_in(folder)("train", *settings, "--checkpoint-dir", "whole", "--nproc", 2)
-    process = start(simscale_bin, folder, *settings, "--checkpoint-dir", "cut")
+    running = start(folder, ["train", *settings, "--checkpoint-dir", "cut", "--nproc", 2])
+    process = running.process
     kills, moments = 0, random.Random(0)
     while kills < 3 and process.poll() is None:
         run = folder / "cut"
@@ -77,8 +72,8 @@ def test_killed_ranks_change_no_bit(folder: Path, simscale_in: Callable, simscal
         if len(alive) == 2:
             os.kill(moments.choice(alive), signal.SIGKILL)
             kills += 1
-    stderr = process.communicate(timeout=300)[1]
-    assert process.returncode == 0, stderr
+    code, _, stderr = running.end(300)
+    assert code == 0, stderr
     assert kills > 0
     assert stderr.count("another process is gone or out of reach") >= 1
     assert stderr.count("info: resume") == kills, stderr
@@ -95,16 +90,13 @@ def test_goes_on_with_another_number_of_processes(folder: Path, simscale_in: Cal
     assert len(losses(folder / "sizes")) == 60
 
 
-def test_a_signal_to_all_saves_at_one_step(folder: Path, simscale_bin: Path, simscale_in: Callable) -> None:
+def test_a_signal_to_all_saves_at_one_step(folder: Path, simscale_in: Callable, start: Callable) -> None:
     settings = [*SETTINGS, "train.steps=100000", "train.save_every=0", "--batch-size", 32]
-    process = start(simscale_bin, folder, *settings, "--checkpoint-dir", "stopped")
+    running = start(folder, ["train", *settings, "--checkpoint-dir", "stopped", "--nproc", 2])
     run = folder / "stopped"
-    deadline = time.monotonic() + 120
-    while not (run / "metrics.jsonl").exists() or not losses(run):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)  # as a cluster does before it takes the machine away
-    process.communicate(timeout=120)
+    running.wait_for(lambda: (run / "metrics.jsonl").exists() and bool(losses(run)), seconds=120)
+    running.process.send_signal(signal.SIGTERM)  # as a cluster does before it takes the machine away
+    running.end()
     assert (run / "latest").is_symlink()
     step = json.loads((run / "latest" / "state.json").read_text())["step"]
     assert step > 0
