@@ -4,6 +4,7 @@
 #include "simscale/cli/evaluate_hook.h"
 #include "simscale/cli/output.h"
 #include "simscale/cli/run_report.h"
+#include "simscale/cli/torch_backend.h"
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
@@ -85,11 +86,11 @@ train::TrainHooks MakeHooks(const Request& request, const std::vector<std::strin
   return EvaluateOn(task);
 }
 
-/// Our own arguments without --nproc: those of each process.
-std::vector<std::string> ArgumentsOfWorkers() {
+/// Our own command without --nproc: that of each process.
+std::vector<std::string> CommandOfWorkers() {
   const std::string text = ReadFile("/proc/self/cmdline");
   const std::vector<std::string> all = Split(text, '\0');
-  std::vector<std::string> kept;
+  std::vector<std::string> kept = {TorchExecutable()};
   for (size_t i = 1; i + 1 < all.size(); ++i) {  // each ends in a zero
     if (all[i] == "--nproc")
       ++i;
@@ -112,17 +113,18 @@ int Run(const Command& command, const Flags& flags) {
   }
   const Request request = Compose(command, flags);
   if (flags.nproc != 1) {
-    request.config.Validate();
-    dist::BecomeTorchrun(flags.nproc, ArgumentsOfWorkers());
+    request.config.Validate();  // as each process will: said once
+    dist::BecomeTorchrun(flags.nproc, CommandOfWorkers());
   }
-  const train::TrainOptions options{.resume = flags.resume || dist::IsRestart(),
-                                    .overwrite = flags.overwrite && !dist::IsRestart(),
-                                    .ranks = dist::JoinTorchrun()};
+  const dist::Launch launch = dist::JoinTorchrun();
+  const train::TrainOptions options{.resume = flags.resume || launch.is_restart,
+                                    .overwrite = flags.overwrite && !launch.is_restart,
+                                    .ranks = launch.ranks};
   const Output output(flags.json);
   const InterruptGuard guard;
   const train::TrainResult result =
       train::RunTraining(request.config, options, MakeHooks(request, command.TaskOverrides()));
-  if (!dist::IsMain()) return result.finished ? kOk : kInterrupted;
+  if (!launch.is_main) return result.finished ? kOk : kInterrupted;
   output.Json(ResultAsJson(result));
   if (!result.finished && !result.already_done) return kInterrupted;
   output.Text(RunAsText(result));

@@ -37,6 +37,14 @@ std::string FirstLine(const std::string& text) {
   return line.substr(0, line.find(". "));
 }
 
+c10::intrusive_ptr<c10d::Work> StartAllReduce(ProcessGroup& group, torch::Tensor tensor,
+                                              c10d::ReduceOp::RedOpType op) {
+  std::vector<torch::Tensor> tensors = {std::move(tensor)};
+  c10d::AllreduceOptions options;
+  options.reduceOp = op;
+  return group.allreduce(tensors, options);
+}
+
 }  // namespace
 
 void ThrowIfPeerLost(const std::exception& error, int rank, const std::string& doing) {
@@ -75,43 +83,33 @@ Communicator::Communicator(const Worker& worker, c10::intrusive_ptr<ProcessGroup
 
 Communicator::~Communicator() = default;
 
-namespace {
-
-void AllReduce(ProcessGroup& group, torch::Tensor tensor, c10d::ReduceOp::RedOpType op) {
-  std::vector<torch::Tensor> tensors = {std::move(tensor)};
-  c10d::AllreduceOptions options;
-  options.reduceOp = op;
-  group.allreduce(tensors, options)->wait();
-}
-
-}  // namespace
-
 void Communicator::Sum(torch::Tensor tensor) {
   Guarded(rank(), "summing over the ranks",
-          [&] { AllReduce(*group_, std::move(tensor), c10d::ReduceOp::SUM); });
+          [&] { StartAllReduce(*group_, std::move(tensor), c10d::ReduceOp::SUM)->wait(); });
 }
 
 void Communicator::Max(torch::Tensor tensor) {
-  Guarded(rank(), "comparing over the ranks",
-          [&] { AllReduce(*group_, std::move(tensor), c10d::ReduceOp::MAX); });
+  Guarded(rank(), "comparing over the ranks", [&] { StartMax(std::move(tensor))->wait(); });
 }
 
-void Communicator::Broadcast(torch::Tensor tensor, int root) {
+c10::intrusive_ptr<c10d::Work> Communicator::StartMax(torch::Tensor tensor) {
+  return Guarded(rank(), "comparing over the ranks",
+                 [&] { return StartAllReduce(*group_, std::move(tensor), c10d::ReduceOp::MAX); });
+}
+
+void Communicator::Broadcast(torch::Tensor tensor) {
   Guarded(rank(), "sending to all ranks", [&] {
     std::vector<torch::Tensor> tensors = {std::move(tensor)};
-    c10d::BroadcastOptions options;
-    options.rootRank = root;
-    group_->broadcast(tensors, options)->wait();
+    group_->broadcast(tensors)->wait();
   });
 }
 
-void Communicator::Broadcast(std::string* text, int root) {
+void Communicator::Broadcast(std::string* text) {
   torch::Tensor size = torch::tensor({static_cast<int64_t>(text->size())});
-  Broadcast(size, root);
+  Broadcast(size);
   text->resize(static_cast<size_t>(size.item<int64_t>()));
   if (text->empty()) return;
-  Broadcast(torch::from_blob(text->data(), {static_cast<int64_t>(text->size())}, torch::kUInt8),
-            root);
+  Broadcast(torch::from_blob(text->data(), {static_cast<int64_t>(text->size())}, torch::kUInt8));
 }
 
 void Communicator::AllGather(torch::Tensor whole, torch::Tensor part) {

@@ -10,7 +10,8 @@
 
 namespace c10d {
 class ProcessGroup;
-}
+class Work;
+}  // namespace c10d
 
 namespace simscale::dist {
 
@@ -33,9 +34,11 @@ class Communicator {
   /// In place, over all ranks.
   void Sum(torch::Tensor tensor);
   void Max(torch::Tensor tensor);
-  /// Everyone gets root's.
-  void Broadcast(torch::Tensor tensor, int root = 0);
-  void Broadcast(std::string* text, int root = 0);
+  /// Max that goes on by itself until the result's wait(); the tensor must live as long.
+  c10::intrusive_ptr<c10d::Work> StartMax(torch::Tensor tensor);
+  /// Everyone gets rank 0's.
+  void Broadcast(torch::Tensor tensor);
+  void Broadcast(std::string* text);
   /// whole [size() * n]: the ranks' parts [n] one after the other.
   void AllGather(torch::Tensor whole, torch::Tensor part);
   /// part [n]: the sum over the ranks of their whole [size() * n], of which each gets its part.

@@ -69,7 +69,6 @@ void DataParallel::SettleBuckets() {
 
 void DataParallel::BeginForward() {
   Guarded(communicator_->rank(), "sorting gradients", [&] {
-    if (!torch::GradMode::is_enabled()) return;
     reducer_->prepare_for_forward();
     reducer_->rebuild_buckets();
   });

@@ -38,33 +38,22 @@ fs::path Torchrun() {
 
 }  // namespace
 
-std::shared_ptr<Communicator> JoinTorchrun() {
+Launch JoinTorchrun() {
   const std::optional<Worker> worker = WorkerFromEnvironment();
-  if (!worker || worker->world_size == 1) return nullptr;
-  return Communicator::Join(*worker, kTimeout);
+  if (!worker) return {};
+  return {.ranks = worker->world_size > 1 ? Communicator::Join(*worker, kTimeout) : nullptr,
+          .is_main = worker->rank == 0,
+          .is_restart = worker->restart > 0};
 }
 
-bool IsMain() {
-  const std::optional<Worker> worker = WorkerFromEnvironment();
-  return !worker || worker->rank == 0;
-}
-
-bool IsRestart() {
-  const std::optional<Worker> worker = WorkerFromEnvironment();
-  return worker && worker->restart > 0;
-}
-
-void BecomeTorchrun(int num_processes, const std::vector<std::string>& arguments) {
+void BecomeTorchrun(int num_processes, const std::vector<std::string>& command) {
   if (num_processes < 1 || num_processes > kMostProcesses)
     ThrowUser("--nproc must be from 1 to ", kMostProcesses, ", got ", num_processes);
   const std::string program = Torchrun().string();
-  std::vector<std::string> words = {program,
-                                    "--no-python",
-                                    "--standalone",
+  std::vector<std::string> words = {program, "--no-python", "--standalone",
                                     Cat("--nproc-per-node=", num_processes),
-                                    Cat("--max-restarts=", kMaxRestarts),
-                                    fs::read_symlink("/proc/self/exe").string()};
-  words.insert(words.end(), arguments.begin(), arguments.end());
+                                    Cat("--max-restarts=", kMaxRestarts)};
+  words.insert(words.end(), command.begin(), command.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);

@@ -9,19 +9,20 @@ namespace simscale::dist {
 
 class Communicator;
 
-/// The processes that torchrun started this one with, or null: this process is alone. Throws
-/// UserError for a broken environment, PeerError if the others can't be met.
-std::shared_ptr<Communicator> JoinTorchrun();
+/// What torchrun started this process as.
+struct Launch {
+  std::shared_ptr<Communicator> ranks;  ///< all of the processes; null: this one is alone
+  bool is_main = true;                  ///< rank 0, or alone
+  bool is_restart = false;              ///< started anew after one of the processes died
+};
 
-/// Whether this process is rank 0, or alone.
-bool IsMain();
+/// Meets the others, if there are any. Throws UserError for a broken environment, PeerError if they
+/// can't be met.
+Launch JoinTorchrun();
 
-/// Whether torchrun started this process anew after one of the processes died.
-bool IsRestart();
-
-/// Becomes torchrun with `num_processes` workers on this machine, each of them this executable with
-/// `arguments`; does not return. torchrun is the one beside the LibTorch that we run with, else
-/// that of PATH. Throws UserError for num_processes < 1, IoError if torchrun can't be started.
-[[noreturn]] void BecomeTorchrun(int num_processes, const std::vector<std::string>& arguments);
+/// Becomes torchrun with `num_processes` workers on this machine, each of them `command` (a program
+/// and its arguments); does not return. torchrun is the one beside the LibTorch that we run with,
+/// else that of PATH. Throws UserError for num_processes < 1, IoError if torchrun can't be started.
+[[noreturn]] void BecomeTorchrun(int num_processes, const std::vector<std::string>& command);
 
 }  // namespace simscale::dist

@@ -1,9 +1,8 @@
 #include "simscale/dist/stop_vote.h"
 
 #include <exception>
-#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/Work.hpp>
 #include <utility>
-#include <vector>
 
 #include "simscale/dist/peer_error.h"
 
@@ -26,10 +25,7 @@ bool StopVote::Next(bool stop) {
     if (work_) work_->wait();
     const bool any = ballot_.item<float>() > 0;
     ballot_.fill_(stop ? 1 : 0);
-    std::vector<torch::Tensor> tensors = {ballot_};
-    c10d::AllreduceOptions options;
-    options.reduceOp = c10d::ReduceOp::MAX;
-    work_ = communicator_->group()->allreduce(tensors, options);
+    work_ = communicator_->StartMax(ballot_);
     return any;
   });
 }

@@ -38,8 +38,7 @@ void RestoreGenerator(const torch::Tensor& state) {
 EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy::Policy>& policy,
                            torch::Device device, const std::string& env_name, int n_episodes,
                            uint64_t seed, int64_t step) {
-  at::Generator generator = at::detail::getDefaultCPUGenerator();
-  const torch::Tensor state = generator.get_state();
+  const torch::Tensor state = at::detail::getDefaultCPUGenerator().get_state();
   policy::PolicyRunner runner(policy, device);
   EvalResult result = hooks.evaluate(
       runner, {.env_name = env_name,
@@ -48,7 +47,7 @@ EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy
                // ones that `simscale eval --seed` with the same number judges it by.
                .seed = DeriveSeed(DeriveSeed(seed, SeedUse::kTraining), SeedUse::kEvaluation),
                .step = step});
-  generator.set_state(state);
+  RestoreGenerator(state);
   return result;
 }
 

@@ -44,7 +44,8 @@ TrainResult RunTraining(const TrainConfig& config, const TrainOptions& options,
                         const TrainHooks& hooks) {
   if (options.resume && options.overwrite) ThrowUser("--resume and --overwrite exclude each other");
   TrainResult result;
-  const bool done = Ranks(options.ranks).OnMain([&] {
+  Ranks ranks(options.ranks);
+  const bool done = ranks.OnMain([&] {
     if (!options.resume || !AlreadyDone(config, &result)) return false;
     LogInfo(config.checkpoint_dir, ": all ", config.train.steps, " steps are done already");
     return true;
@@ -56,7 +57,7 @@ TrainResult RunTraining(const TrainConfig& config, const TrainOptions& options,
   InterruptGuard guard;
   Trainer trainer(config, options, hooks);
   result = trainer.Run();
-  if (!Ranks(options.ranks).is_main()) return result;
+  if (!ranks.is_main()) return result;
   if (!result.finished)
     LogInfo("interrupted after step ", result.step, " of ", config.train.steps,
             ", all is saved. Go on with: simscale train --resume --checkpoint-dir ",

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "simscale/common/error.h"
@@ -38,7 +40,7 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
   LoadDataset();
   BuildModel();
   ranks_.Wrap(*policy_);
-  torch::Tensor generators;
+  std::string generators;
   const bool resumed = ranks_.OnMain([&] {
     // Not before the settings are known to work: with overwrite, this deletes the old run.
     const std::optional<fs::path> from = PrepareRunDir(RunFolderOf(config_), options_, &lock_);
@@ -55,7 +57,7 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
             from ? Cat(", from step ", state_.step) : std::string());
     return from.has_value();
   });
-  if (resumed) ShareRestored(generators);
+  if (resumed) ShareRestored(std::move(generators));
 }
 
 void Trainer::LoadDataset() {
@@ -128,7 +130,7 @@ policy::NamedTensors Trainer::OptimizerState() {
   return state;
 }
 
-void Trainer::ReadCheckpoint(const fs::path& checkpoint, torch::Tensor* generators) {
+void Trainer::ReadCheckpoint(const fs::path& checkpoint, std::string* generators) {
   const policy::CheckpointInfo info = policy::ReadCheckpointInfo(checkpoint);
   if (!(info.spec == policy_->spec()) || info.dataset_hash != dataset_hash_)
     ThrowUser(config_.dataset, ": its content differs from what the run in ",
@@ -139,34 +141,31 @@ void Trainer::ReadCheckpoint(const fs::path& checkpoint, torch::Tensor* generato
   const auto optimizer = policy::SafetensorsFile::Read(checkpoint / "optimizer.safetensors");
   policy::CopyInto(optimizer, "", OptimizerState());
   RestoreGenerators(optimizer, device_);
-  if (const policy::TensorInfo* all = optimizer.Find("rng.ranks"))
-    *generators = policy::ReadTensor(optimizer, *all);
+  if (const policy::TensorInfo* all = optimizer.Find("rng.ranks")) {
+    const std::span<const std::byte> bytes = optimizer.Bytes(*all);
+    generators->assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
   const fs::path path = checkpoint / "state.json";
   state_ = LoopStateFromJson(ReadFile(path), path.string());
   sampler_->Seek(state_.epoch, state_.offset);
 }
 
-void Trainer::ShareRestored(torch::Tensor generators) {
+void Trainer::ShareRestored(std::string generators) {
   if (ranks_.size() == 1) return;
   std::string state = LoopStateToJson(state_);
   ranks_.Share(&state);
+  ranks_.Share(&generators);
   ranks_.Share(policy::StateOf(*policy_));
   ranks_.Share(policy::StateOf(*averaged_));
   ranks_.Share(OptimizerState());
-  torch::Tensor size = torch::tensor({generators.defined() ? generators.size(0) : 0,
-                                      generators.defined() ? generators.size(1) : 0});
-  ranks_.Share(size);
-  const int64_t count = size[0].item<int64_t>();
-  if (!ranks_.is_main()) {
-    state_ = LoopStateFromJson(state, "rank 0's state");
-    sampler_->Seek(state_.epoch, state_.offset);
-    sums_.narrow(0, 0, 3).zero_();  // rank 0 holds what all of them had
-    generators = torch::empty({count, size[1].item<int64_t>()}, torch::kUInt8);
-  }
-  if (count == 0) return;
-  ranks_.Share(generators);
+  if (ranks_.is_main()) return;
+  state_ = LoopStateFromJson(state, "rank 0's state");
+  sampler_->Seek(state_.epoch, state_.offset);
+  sums_.narrow(0, 0, 3).zero_();  // rank 0 holds what all of them had
   // A rank that the run did not have before goes on with numbers of its own.
-  if (ranks_.rank() < count) RestoreGenerator(generators[ranks_.rank()]);
+  const int64_t size = GeneratorStates(device_)[0].second.numel(), at = ranks_.rank() * size;
+  if (std::ssize(generators) >= at + size)
+    RestoreGenerator(torch::from_blob(generators.data() + at, {size}, torch::kUInt8));
 }
 
 policy::NamedTensors Trainer::Generators() {

@@ -45,10 +45,11 @@ class Trainer {
   };
   void LoadDataset();
   void BuildModel();
-  /// On rank 0: what the checkpoint holds. generators: [ranks, n], where it has them.
-  void ReadCheckpoint(const std::filesystem::path& checkpoint, torch::Tensor* generators);
+  /// On rank 0: what the checkpoint holds. generators: the states of all ranks that it had, one
+  /// after the other.
+  void ReadCheckpoint(const std::filesystem::path& checkpoint, std::string* generators);
   /// All ranks take what rank 0 has read.
-  void ShareRestored(torch::Tensor generators);
+  void ShareRestored(std::string generators);
   policy::NamedTensors OptimizerState();
 
   void Step();
