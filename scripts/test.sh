@@ -10,7 +10,7 @@ failed=()
 
 case $preset in
   asan)
-    # One allocation pool of LibTorch and of the GL driver lives as long as the process does.
+    # Pools of LibTorch and of the GL driver, and fontconfig's settings, live as long as the process.
     export ASAN_OPTIONS="detect_leaks=1:detect_odr_violation=0:${ASAN_OPTIONS:-}"
     export LSAN_OPTIONS="suppressions='$ROOT/scripts/lsan.supp':print_suppressions=0:${LSAN_OPTIONS:-}"
     export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1:${UBSAN_OPTIONS:-}" ;;

@@ -2,13 +2,14 @@
 
 #include "simscale/cli/app.h"
 
-/// The commands: one file each, listed in order in AddCommands. Of train, rl, list-models and
-/// `bench policy` the executable without LibTorch has the names only.
+/// The commands: one file each, listed in order in AddCommands. Of train, rl, list-models,
+/// checkpoint and `bench policy` the executable without LibTorch has the names only.
 namespace simscale::cli {
 
 inline constexpr char kTrainHelp[] = "train a policy on a dataset";
 inline constexpr char kRlHelp[] = "train a policy by reinforcement learning (PPO)";
 inline constexpr char kListModelsHelp[] = "list the policies that can be trained";
+inline constexpr char kCheckpointHelp[] = "work on checkpoints of trained policies";
 inline constexpr char kBenchPolicyHelp[] = "measure how long a policy's call takes";
 /// Prints docs/cli.md; hidden, as is docs-tasks, which prints docs/task-reference.md.
 inline constexpr char kDocsCommand[] = "docs-cli";
@@ -23,6 +24,7 @@ void AddRender(Cli& cli);
 void AddData(Cli& cli);
 void AddListEnvs(Cli& cli);
 void AddListModels(Cli& cli);
+void AddCheckpoint(Cli& cli);
 void AddBenchEnv(Cli& cli, Command& bench);
 void AddBenchRender(Cli& cli, Command& bench);
 void AddBenchPolicy(Cli& cli, Command& bench);

@@ -11,6 +11,7 @@ void AddCommands(Cli& cli) {
   AddData(cli);
   AddListEnvs(cli);
   AddListModels(cli);
+  AddCheckpoint(cli);
   Command& bench = cli.Add(nullptr, "bench", "measure this build on this machine");
   AddBenchEnv(cli, bench);
   AddBenchRender(cli, bench);

@@ -20,7 +20,8 @@ bool AlwaysNeedsTorch(int argc, char** argv) {
   }
   if (words.empty()) return false;
   // The last two describe the flags of all commands.
-  for (const char* name : {"train", "rl", "list-models", "completion", kDocsCommand}) {
+  for (const char* name :
+       {"train", "rl", "list-models", "checkpoint", "completion", kDocsCommand}) {
     if (words[0] == name) return true;
   }
   return words.size() == 2 && words[0] == "bench" && words[1] == "policy";
@@ -72,6 +73,7 @@ policy::CheckpointInfo ReadCheckpoint(const std::string&) {
 void AddTrain(Cli& cli) { cli.Add(nullptr, "train", kTrainHelp); }
 void AddRl(Cli& cli) { cli.Add(nullptr, "rl", kRlHelp); }
 void AddListModels(Cli& cli) { cli.Add(nullptr, "list-models", kListModelsHelp); }
+void AddCheckpoint(Cli& cli) { cli.Add(nullptr, "checkpoint", kCheckpointHelp); }
 void AddBenchPolicy(Cli& cli, Command& bench) { cli.Add(&bench, "policy", kBenchPolicyHelp); }
 
 }  // namespace simscale::cli

@@ -8,13 +8,16 @@
 
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "simscale/common/error.h"
 #include "simscale/dist/communicator.h"
 #include "simscale/dist/data_parallel.h"
 #include "simscale/dist/peer_error.h"
+#include "simscale/dist/sharded.h"
 #include "simscale/dist/worker.h"
 
 namespace simscale::dist {
@@ -195,6 +198,136 @@ TEST(DataParallelTest, AveragesGradientsOfAllRanks) {
         torch::Tensor(parameters[i]).mutable_grad().reset();
       }
     }
+  });
+}
+
+/// Two blocks and a head; each rank has its own copy, all with the weights of seed 0.
+struct Stack {
+  torch::nn::Linear first{6, 16}, second{16, 16}, head{16, 3};
+
+  torch::Tensor Forward(const torch::Tensor& x, Sharded* sharded) {
+    const auto run = [&](size_t i, const torch::Tensor& in, torch::nn::Linear& linear) {
+      const auto forward = [&linear](const torch::Tensor& t) {
+        return torch::tanh(linear->forward(t));
+      };
+      return sharded ? sharded->RunBlock(i, in, forward) : forward(in);
+    };
+    return head->forward(run(1, run(0, x, first), second));
+  }
+  static Sharded::Parameters Of(const std::string& name, torch::nn::Linear& linear) {
+    return {{name + ".weight", linear->weight}, {name + ".bias", linear->bias}};
+  }
+};
+
+class ShardedTest : public ::testing::TestWithParam<std::tuple<int, bool>> {};
+
+TEST_P(ShardedTest, LearnsAsOneProcessDoes) {
+  const auto [size, shard_parameters] = GetParam();
+  constexpr double kRate = 0.5;
+  constexpr int kSteps = 5;
+  torch::manual_seed(0);
+  const torch::Tensor x = torch::randn({12, 6}), y = torch::randn({12, 3});
+  Stack alone;
+  std::vector<Stack> stacks(static_cast<size_t>(size));  // other weights: rank 0's are taken
+  {
+    const torch::NoGradGuard no_grad;
+    for (const auto& [from, to] : {std::pair(&alone.first, &stacks[0].first),
+                                   {&alone.second, &stacks[0].second},
+                                   {&alone.head, &stacks[0].head}}) {
+      (*to)->weight.copy_((*from)->weight);
+      (*to)->bias.copy_((*from)->bias);
+    }
+  }
+  std::vector<torch::Tensor> parameters;
+  std::map<std::string, torch::Tensor> expected;
+  for (auto& [name, linear] :
+       {std::pair("first", &alone.first), {"second", &alone.second}, {"head", &alone.head}})
+    for (const auto& item : Stack::Of(name, *linear)) expected.insert(item);
+  for (int step = 0; step < kSteps; ++step) {
+    torch::mse_loss(alone.Forward(x, nullptr), y).backward();
+    const torch::NoGradGuard no_grad;
+    for (auto& [name, parameter] : expected) {
+      parameter.sub_(kRate * parameter.grad());
+      parameter.mutable_grad().reset();
+    }
+  }
+
+  OnRanks(size,
+          [&, size = size, shard = shard_parameters](const std::shared_ptr<Communicator>& ranks) {
+            Stack& stack = stacks[static_cast<size_t>(ranks->rank())];
+            Sharded sharded({Stack::Of("first", stack.first), Stack::Of("second", stack.second)},
+                            Stack::Of("head", stack.head), ranks, {.shard_parameters = shard});
+            const int64_t rows = x.size(0) / size;
+            for (int step = 0; step < kSteps; ++step) {
+              for (const int64_t part : {0, 1}) {  // two micro-batches, whose gradients add up
+                const int64_t at = rows * ranks->rank() + part * rows / 2;
+                sharded.BeginForward();
+                const torch::Tensor loss = torch::mse_loss(
+                    stack.Forward(x.narrow(0, at, rows / 2), &sharded), y.narrow(0, at, rows / 2));
+                (loss / 2).backward();
+                sharded.EndBackward(/*last=*/part == 1);
+              }
+              const torch::NoGradGuard no_grad;
+              for (ShardLeaf leaf : sharded.leaves()) {
+                ASSERT_TRUE(leaf.values.grad().defined());
+                leaf.values.sub_(kRate * leaf.values.grad());
+                leaf.values.mutable_grad().reset();
+              }
+              // Between steps no rank holds more than its part.
+              EXPECT_EQ(stack.second->weight.storage().nbytes(), 0U);
+            }
+            size_t met = 0;
+            sharded.Gather([&](const std::string& name, const torch::Tensor& whole) {
+              ++met;
+              EXPECT_TRUE(torch::allclose(whole, expected.at(name), 1e-5, 1e-6)) << name;
+            });
+            EXPECT_EQ(met, expected.size());
+
+            // Other values in the leaves' place: zeros give a net that says nothing but zero.
+            std::vector<torch::Tensor> zeros;
+            for (const ShardLeaf& leaf : sharded.leaves())
+              zeros.push_back(torch::zeros_like(leaf.values));
+            const torch::NoGradGuard no_grad;
+            sharded.GatherFrom(&zeros);
+            sharded.BeginForward();
+            EXPECT_EQ(stack.Forward(x, &sharded).abs().max().item<float>(), 0);
+            sharded.GatherFrom(nullptr);
+          });
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, ShardedTest,
+                         ::testing::Combine(::testing::Values(2, 3), ::testing::Bool()));
+
+TEST(ShardedLeavesTest, LeavesTellWhereTheirNumbersBelong) {
+  OnRanks(2, [](const std::shared_ptr<Communicator>& ranks) {
+    torch::nn::Linear linear(5, 7);
+    Sharded sharded({}, Stack::Of("net", linear), ranks, {});
+    int64_t elements = 0;
+    std::map<std::string, torch::Tensor> wholes;
+    sharded.Gather([&](const std::string& name, const torch::Tensor& whole) {
+      wholes[name] = whole.flatten().clone();
+    });
+    for (const ShardLeaf& leaf : sharded.leaves())
+      for (const ShardPiece& piece : leaf.pieces) {
+        EXPECT_EQ(leaf.decays, piece.name == "net.weight");
+        EXPECT_TRUE(torch::equal(leaf.values.narrow(0, piece.at, piece.size),
+                                 wholes.at(piece.name).narrow(0, piece.begin, piece.size)));
+        elements += piece.size;
+      }
+    torch::Tensor all = torch::tensor({elements});
+    ranks->Sum(all);
+    EXPECT_EQ(all.item<int64_t>(), 5 * 7 + 7);
+  });
+}
+
+TEST(ShardedLeavesTest, RefusesAnotherNetworkThanRankZeros) {
+  OnRanks(2, [](const std::shared_ptr<Communicator>& ranks) {
+    torch::nn::Linear linear(5, ranks->is_main() ? 7 : 8);
+    const auto shard = [&] { const Sharded sharded({}, Stack::Of("net", linear), ranks, {}); };
+    if (ranks->is_main())
+      EXPECT_THROW(shard(), PeerError);
+    else
+      EXPECT_THAT(shard, ThrowsMessage<Error>(HasSubstr("differs from rank 0's")));
   });
 }
 

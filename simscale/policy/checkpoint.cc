@@ -46,10 +46,10 @@ class HashedFile {
     }
   }
   /// Size and hash, after the last Write.
-  Json Close() {
+  CheckpointFile Close() {
     const int fd = std::exchange(fd_, -1);
     if (::close(fd) != 0) Fail();
-    return {{"size", size_}, {"sha256", hash_.Hex()}};
+    return {.name = place_.filename().string(), .size = size_, .sha256 = hash_.Hex()};
   }
 
  private:
@@ -67,16 +67,18 @@ std::span<const std::byte> BytesOf(const std::string& text) {
   return std::as_bytes(std::span<const char>(text));
 }
 
-Json WriteTensors(const fs::path& path, const fs::path& place,
-                  const std::vector<TensorBytes>& tensors) {
-  const SafetensorsLayout layout = LayoutSafetensors(tensors, {{"format", "pt"}});
+CheckpointFile WriteTensors(const fs::path& path, const fs::path& place,
+                            const std::vector<TensorBytes>& tensors,
+                            std::map<std::string, std::string> metadata = {}) {
+  metadata["format"] = "pt";
+  const SafetensorsLayout layout = LayoutSafetensors(tensors, metadata);
   HashedFile file(path, place);
   file.Write(BytesOf(layout.header));
   for (std::span<const std::byte> piece : layout.data) file.Write(piece);
   return file.Close();
 }
 
-Json WriteText(const fs::path& path, const fs::path& place, const std::string& text) {
+CheckpointFile WriteText(const fs::path& path, const fs::path& place, const std::string& text) {
   HashedFile file(path, place);
   file.Write(BytesOf(text));
   return file.Close();
@@ -101,6 +103,8 @@ Json ManifestOf(const CheckpointInfo& info, const Json& files) {
       {"files", files}};
 }
 
+fs::path StepDir(const fs::path& run_dir, int64_t step) { return run_dir / Cat("step_", step); }
+
 /// -1 unless the name is "step_<digits>".
 int64_t StepOf(const std::string& name) {
   if (!name.starts_with("step_") || name.size() < 6) return -1;
@@ -113,6 +117,16 @@ int64_t StepOf(const std::string& name) {
 [[noreturn]] void Damaged(const fs::path& dir, const std::string& what) {
   ThrowUser(dir.string(), ": the checkpoint is damaged or half-written: ", what,
             ". Use another step_<n> of the run");
+}
+
+/// Of model.safetensors, or of the hashes of its parts.
+std::string WeightsHash(const nlohmann::json& files) {
+  if (files.contains("model.safetensors"))
+    return files["model.safetensors"].at("sha256").get<std::string>();
+  std::string hashes;
+  for (const auto& [name, entry] : files.items())
+    if (name.starts_with("model.")) hashes += entry.at("sha256").get<std::string>();
+  return Sha256Hex(hashes);
 }
 
 void VerifyFiles(const fs::path& dir, const nlohmann::json& files) {
@@ -132,16 +146,32 @@ void VerifyFiles(const fs::path& dir, const nlohmann::json& files) {
 
 }  // namespace
 
-fs::path WriteCheckpoint(const fs::path& run_dir, const CheckpointContent& content) {
-  const fs::path target = run_dir / Cat("step_", content.info.step);
-  const fs::path temp = TempBeside(target);
+fs::path BeginCheckpoint(const fs::path& run_dir, int64_t step) {
+  fs::path temp = TempBeside(StepDir(run_dir, step));
   MakeDirs(temp);
+  return temp;
+}
+
+CheckpointFile WriteCheckpointPart(const fs::path& begun, const std::string& name,
+                                   const std::vector<TensorBytes>& tensors,
+                                   const std::map<std::string, std::string>& metadata) {
+  return WriteTensors(begun / name, begun / name, tensors, metadata);
+}
+
+fs::path WriteCheckpoint(const fs::path& run_dir, const CheckpointContent& content) {
+  const fs::path target = StepDir(run_dir, content.info.step);
+  const fs::path temp =
+      content.begun.empty() ? BeginCheckpoint(run_dir, content.info.step) : content.begun;
   try {
     Json files = Json::object();
+    const auto note = [&](const CheckpointFile& file) {
+      files[file.name] = {{"size", file.size}, {"sha256", file.sha256}};
+    };
+    for (const CheckpointFile& part : content.parts) note(part);
     for (const auto& [name, tensors] : content.tensors)
-      files[name] = WriteTensors(temp / name, target / name, tensors);
+      note(WriteTensors(temp / name, target / name, tensors));
     for (const auto& [name, text] : content.texts)
-      files[name] = WriteText(temp / name, target / name, text);
+      note(WriteText(temp / name, target / name, text));
     WriteText(temp / kManifest, target / kManifest, ManifestOf(content.info, files).dump(2) + "\n");
     CommitDir(temp, target, true);
   } catch (...) {
@@ -195,7 +225,7 @@ CheckpointInfo ReadCheckpointInfo(const fs::path& path, bool verify) {
     info.simscale_version = json.at("versions").at("simscale").get<std::string>();
     info.mujoco_version = json.at("versions").at("mujoco").get<std::string>();
     info.torch_version = json.at("versions").at("torch").get<std::string>();
-    info.weights_hash = json.at("files").at("model.safetensors").at("sha256").get<std::string>();
+    info.weights_hash = WeightsHash(json.at("files"));
     if (verify) VerifyFiles(info.dir, json.at("files"));
   } catch (const nlohmann::json::exception&) {
     Damaged(info.dir, "manifest.json is not the JSON that it should be");

@@ -23,7 +23,7 @@ struct CheckpointInfo {
   std::string dataset_hash;  ///< content hash of the training data
   std::string model_hash;    ///< SHA-256 of the MuJoCo model that the data came from
   std::string task_config;   ///< the resolved task that the data came from, YAML; "" if unknown
-  std::string weights_hash;  ///< SHA-256 of model.safetensors: names this very policy
+  std::string weights_hash;  ///< SHA-256 of the weights' file (or parts): names this very policy
   std::string simscale_version, mujoco_version, torch_version;
 };
 

@@ -4,6 +4,7 @@
 #include "simscale/policy/checkpoint.h"
 #include "simscale/policy/registry.h"
 #include "simscale/policy/runner.h"
+#include "simscale/policy/tensor_files.h"
 
 namespace simscale::policy {
 
@@ -17,7 +18,7 @@ LoadedPolicy LoadPolicy(const std::filesystem::path& path, torch::Device device)
   PolicyConfig config;
   config::Read(*node, config);
 
-  const SafetensorsFile file = SafetensorsFile::Read(loaded.info.dir / "model.safetensors");
+  const SafetensorsFile file = ReadTensors(loaded.info.dir, "model");
   loaded.policy = MakePolicy(config, loaded.info.spec);
   const NamedTensors state = StateOf(*loaded.policy);
   const bool ema = !state.empty() && file.Find("ema." + state.front().first) != nullptr;

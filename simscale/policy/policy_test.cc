@@ -209,7 +209,7 @@ TEST(Spec, JsonRoundTripAndLimits) {
 
 TEST(TransformerTest, IsAStackOfPreNormBlocks) {
   torch::manual_seed(0);
-  Transformer net(TransformerOptions{.layers = 3, .width = 32, .heads = 4});
+  Transformer net(TransformerConfig{.layers = 3, .width = 32, .heads = 4});
   int64_t parameters = 0;
   for (const torch::Tensor& parameter : net->parameters()) parameters += parameter.numel();
   // A block: 12 width^2 weights, 9 width biases, 4 width of norms; and the last norm.
@@ -232,8 +232,31 @@ TEST(TransformerTest, IsAStackOfPreNormBlocks) {
   EXPECT_EQ(run, (std::vector<size_t>{0, 1, 2}));
 }
 
+TEST(TransformerTest, IsATrunkOfBehaviourCloning) {
+  PolicyConfig config;
+  config.bc.trunk = "transformer";
+  config.bc.transformer = {.layers = 2, .width = 32, .heads = 4};
+  const PolicySpec spec = SmallSpec();
+  torch::manual_seed(0);
+  auto policy = MakePolicy(config, spec);
+  const int64_t S = spec.state_dim();
+  Batch batch;
+  batch.observation.state = torch::randn({5, spec.n_obs_steps, S});
+  batch.action = torch::rand({5, spec.horizon, spec.action_dim}) - 0.5;
+  batch.mask = torch::ones({5, spec.horizon});
+  const torch::Tensor action = policy->Act(batch.observation);
+  EXPECT_EQ(action.sizes(), batch.action.sizes());
+  // Each row is its own, and each step of the chunk has a query of its own.
+  EXPECT_TRUE(torch::allclose(policy->Act({.state = batch.observation.state.narrow(0, 2, 1)}),
+                              action.narrow(0, 2, 1), 1e-4, 1e-5));
+  EXPECT_FALSE(torch::equal(action.select(1, 0), action.select(1, 1)));
+  policy->Loss(batch).total.backward();
+  for (const auto& item : policy->named_parameters())
+    EXPECT_TRUE(item.value().grad().defined()) << item.key();
+}
+
 TEST(TransformerTest, HeadsDivideTheWidth) {
-  EXPECT_THROW(Transformer(TransformerOptions{.width = 30, .heads = 4}), UserError);
+  EXPECT_THROW(Transformer(TransformerConfig{.width = 30, .heads = 4}), UserError);
 }
 
 }  // namespace

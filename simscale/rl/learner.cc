@@ -43,8 +43,9 @@ PpoLearner::PpoLearner(std::shared_ptr<policy::GaussianPolicy> policy,
     : config_(config), device_(device), pool_(device.is_cpu() ? num_threads : 1) {
   const policy::NamedTensors all = AllParameters(*policy, *critic);
   for (const auto& [name, tensor] : all) parameters_.push_back(tensor);
-  optimizer_ = std::make_unique<train::FusedAdamW>(
-      all, train::AdamWConfig{.eps = config.adam_eps, .grad_clip = config.max_grad_norm});
+  optimizer_ = std::make_unique<train::Optimizer>(
+      train::LeavesOf(all),
+      train::OptimizerConfig{.eps = config.adam_eps, .grad_clip = config.max_grad_norm});
   // Pictures are cropped at random, from one generator: not side by side.
   const int count = device.is_cpu() && !policy->has_images() ? config.shards : 1;
   for (int s = 0; s < count; ++s) {

@@ -35,7 +35,7 @@ class PpoLearner {
   UpdateStatistics Update(const Experience& experience, double lr, double entropy_coef,
                           bool critic_only);
 
-  train::FusedAdamW& optimizer() { return *optimizer_; }
+  train::Optimizer& optimizer() { return *optimizer_; }
   int64_t bad_in_a_row() const { return bad_in_a_row_; }
 
  private:
@@ -58,7 +58,7 @@ class PpoLearner {
   PpoConfig config_;
   torch::Device device_;
   std::vector<torch::Tensor> parameters_;
-  std::unique_ptr<train::FusedAdamW> optimizer_;
+  std::unique_ptr<train::Optimizer> optimizer_;
   std::vector<Shard> shards_;
   ThreadPool pool_;
   int64_t bad_in_a_row_ = 0;

@@ -13,19 +13,46 @@ namespace simscale::train {
 
 void LoopConfig::Describe(config::Fields& f) {
   f.Field("steps", steps, {.help = "optimiser steps in all", .min = 1, .max = 1e12});
-  f.Field("batch_size", batch_size, {.help = "windows a step", .min = 1, .max = 1 << 20});
+  f.Field("batch_size", batch_size,
+          {.help = "windows that one process computes at once", .min = 1, .max = 1 << 20});
+  f.Field("accumulate", accumulate,
+          {.help = "batches whose gradients add up to one step: it takes batch_size * accumulate * "
+                   "processes windows",
+           .min = 1,
+           .max = 65536});
+  f.Field("precision", precision,
+          {.help = "of matrix products; weights and optimiser stay float32. fp16 scales the loss",
+           .choices = {"fp32", "tf32", "bf16", "fp16"}});
+  f.Field("strategy", strategy,
+          {.help = "several processes: ddp has all on each; fsdp spreads weights, gradients and "
+                   "optimiser state over them; zero2 gradients and optimiser state alone",
+           .choices = {"ddp", "fsdp", "zero2"}});
+  f.Field("activation_checkpointing", activation_checkpointing,
+          {.help = "compute each block again in the backward pass: less memory, more time"});
   f.Field("lr", lr, {.help = "peak learning rate", .min = 0, .max = 10});
   f.Field("lr_min", lr_min,
-          {.help = "learning rate at the end of the cosine", .min = 0, .max = 10});
+          {.help = "learning rate at the end, and the lowest", .min = 0, .max = 10});
   f.Field("warmup_steps", warmup_steps,
           {.help = "steps over which the learning rate rises from zero; a tenth of the steps where "
                    "the run has no more than these",
            .min = 0,
            .max = 1e12});
-  f.Field("betas", betas, {.help = "AdamW's moment decays", .min = 0, .max = 0.99999, .size = 2});
-  f.Field("eps", eps, {.help = "AdamW's epsilon", .min = 1e-16, .max = 1});
-  f.Field("weight_decay", weight_decay,
-          {.help = "decoupled weight decay, of matrices only", .min = 0, .max = 10});
+  f.Field("schedule", schedule,
+          {.help = "learning rate after the warm-up: half a cosine or a line down to lr_min, "
+                   "constant, or times step_factor every step_every steps",
+           .choices = {"cosine", "linear", "constant", "step"}});
+  f.Field("step_every", step_every, {.help = "of the schedule 'step'", .min = 1, .max = 1e12});
+  f.Field("step_factor", step_factor, {.help = "of the schedule 'step'", .min = 0, .max = 1});
+  f.Field("optimizer", optimizer,
+          {.help = "fused kernels all", .choices = {"adamw", "adam", "sgd"}});
+  f.Field("betas", betas,
+          {.help = "moment decays of adamw and adam", .min = 0, .max = 0.99999, .size = 2});
+  f.Field("eps", eps, {.help = "epsilon of adamw and adam", .min = 1e-16, .max = 1});
+  f.Field("momentum", momentum, {.help = "of sgd", .min = 0, .max = 0.9999});
+  f.Field("nesterov", nesterov, {.help = "of sgd: Nesterov's momentum"});
+  f.Field(
+      "weight_decay", weight_decay,
+      {.help = "of matrices, not of norms and biases; decoupled with adamw", .min = 0, .max = 10});
   f.Field("grad_clip", grad_clip,
           {.help = "largest global gradient norm; 0: no clipping", .min = 0});
   f.Field("ema_decay", ema_decay,
@@ -54,6 +81,8 @@ void LoopConfig::Describe(config::Fields& f) {
 
 void LoopConfig::Validate() const {
   if (lr_min > lr) ThrowUser("train.lr_min must be at most lr (", lr, "), got ", lr_min);
+  if (nesterov && momentum == 0)
+    ThrowUser("train.nesterov needs train.momentum above 0; give one, or nesterov=false");
 }
 
 void TrainConfig::Describe(config::Fields& f) {

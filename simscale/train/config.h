@@ -14,11 +14,21 @@ namespace simscale::train {
 struct LoopConfig {
   int64_t steps = 20000;
   int batch_size = 256;
+  int accumulate = 1;
+  std::string precision = "fp32";
+  std::string strategy = "ddp";
+  bool activation_checkpointing = false;
   double lr = 1e-3;
   double lr_min = 1e-5;
   int64_t warmup_steps = 500;
+  std::string schedule = "cosine";
+  int64_t step_every = 10000;
+  double step_factor = 0.1;
+  std::string optimizer = "adamw";
   std::vector<double> betas = {0.9, 0.95};
   double eps = 1e-8;
+  double momentum = 0.9;
+  bool nesterov = false;
   double weight_decay = 1e-4;
   double grad_clip = 1.0;
   double ema_decay = 0.999;

@@ -23,11 +23,17 @@ policy::NamedTensors GeneratorStates(torch::Device device) {
 void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device) {
   const policy::TensorInfo* cpu = file.Find("rng.cpu");
   if (!cpu) ThrowUser(file.where(), ": lacks the tensor 'rng.cpu'");
-  RestoreGenerator(policy::ReadTensor(file, *cpu));
+  policy::NamedTensors states = {{"rng.cpu", policy::ReadTensor(file, *cpu)}};
   const policy::TensorInfo* cuda = file.Find("rng.cuda");
-  if (!device.is_cuda() || !cuda) return;
-  at::Generator on_device = at::globalContext().defaultGenerator(device);
-  on_device.set_state(policy::ReadTensor(file, *cuda));
+  if (device.is_cuda() && cuda) states.emplace_back("rng.cuda", policy::ReadTensor(file, *cuda));
+  RestoreGenerators(states);
+}
+
+void RestoreGenerators(const policy::NamedTensors& states) {
+  RestoreGenerator(states.at(0).second);
+  if (states.size() < 2) return;
+  at::Generator on_device = at::globalContext().defaultGenerator(torch::kCUDA);
+  on_device.set_state(states[1].second);
 }
 
 void RestoreGenerator(const torch::Tensor& state) {

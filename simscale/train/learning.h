@@ -25,6 +25,9 @@ policy::NamedTensors GeneratorStates(torch::Device device);
 /// Throws UserError if the file lacks the CPU's. CUDA's may be missing: the run began elsewhere.
 void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device);
 
+/// states: as GeneratorStates gives them.
+void RestoreGenerators(const policy::NamedTensors& states);
+
 /// state: as GeneratorStates gives "rng.cpu".
 void RestoreGenerator(const torch::Tensor& state);
 

@@ -60,6 +60,27 @@ TEST(Schedule, WarmUpFitsAShortRun) {
   EXPECT_DOUBLE_EQ(LearningRate(config, 0), 1.0);
 }
 
+TEST(Schedule, LinearConstantAndStep) {
+  LoopConfig config;
+  config.steps = 111;
+  config.warmup_steps = 10;
+  config.lr = 1;
+  config.lr_min = 0.01;
+  config.schedule = "linear";
+  EXPECT_DOUBLE_EQ(LearningRate(config, 4), 0.5);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 10), 1);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 60), 0.505);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 110), 0.01);
+  config.schedule = "constant";
+  EXPECT_DOUBLE_EQ(LearningRate(config, 110), 1);
+  config.schedule = "step";
+  config.step_every = 30;
+  config.step_factor = 0.1;
+  EXPECT_DOUBLE_EQ(LearningRate(config, 39), 1);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 40), 0.1);
+  EXPECT_DOUBLE_EQ(LearningRate(config, 100), 0.01);  // lr_min is the lowest
+}
+
 TEST(Sampler, EachEpochHoldsEachItemOnceInAnotherOrder) {
   std::vector<int64_t> items(103);
   for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int64_t>(3 * i);
@@ -108,8 +129,8 @@ std::pair<torch::nn::Sequential, torch::nn::Sequential> Twins() {
 
 TEST(Optimizer, EqualsTorchsAdamWWithClipping) {
   auto [ours, theirs] = Twins();
-  FusedAdamW optimizer(NamedParameters(*ours),
-                       {.betas = {0.9, 0.95}, .weight_decay = 0.1, .grad_clip = 0.5});
+  Optimizer optimizer(LeavesOf(NamedParameters(*ours)),
+                      {.betas = {0.9, 0.95}, .weight_decay = 0.1, .grad_clip = 0.5});
   std::vector<torch::Tensor> matrices, vectors;
   for (torch::Tensor& p : theirs->parameters()) (p.dim() >= 2 ? matrices : vectors).push_back(p);
   auto options = [](double decay) {
@@ -145,7 +166,7 @@ TEST(Optimizer, EqualsTorchsAdamWWithClipping) {
 
 TEST(Optimizer, AStepThatIsNotFiniteChangesNothing) {
   auto [net, before] = Twins();
-  FusedAdamW optimizer(NamedParameters(*net), {.grad_clip = 1});
+  Optimizer optimizer(LeavesOf(NamedParameters(*net)), {.grad_clip = 1});
   std::vector<torch::Tensor> state;
   for (const auto& [name, tensor] : optimizer.State()) state.push_back(tensor.clone());
   const torch::Tensor loss = net->forward(torch::full({1, 5}, NAN)).sum();
@@ -159,7 +180,7 @@ TEST(Optimizer, AStepThatIsNotFiniteChangesNothing) {
 
 TEST(Optimizer, EmaIsTheWeightedMean) {
   auto [net, average] = Twins();
-  Ema ema(*net, *average);
+  Ema ema(net->parameters(), average->parameters());
   const torch::Tensor start = average->parameters()[0].clone();
   {
     torch::NoGradGuard no_grad;

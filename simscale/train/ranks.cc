@@ -1,6 +1,5 @@
 #include "simscale/train/ranks.h"
 
-#include <limits>
 #include <utility>
 
 #include "simscale/common/error.h"
@@ -10,24 +9,6 @@ namespace simscale::train {
 
 Ranks::Ranks(std::shared_ptr<dist::Communicator> communicator)
     : communicator_(std::move(communicator)) {}
-
-void Ranks::Wrap(torch::nn::Module& module) {
-  if (communicator_) parallel_ = std::make_unique<dist::DataParallel>(module, communicator_);
-}
-
-void Ranks::BeginForward() {
-  if (parallel_) parallel_->BeginForward();
-}
-
-void Ranks::Backward(const torch::Tensor& loss) {
-  if (!parallel_) return loss.backward();
-  dist::Guarded(rank(), "averaging gradients", [&] {
-    parallel_->BeginBackward();
-    const torch::Tensor one = torch::ones_like(loss);
-    loss.backward(torch::where(torch::isfinite(loss.detach()), one,
-                               one * std::numeric_limits<double>::quiet_NaN()));
-  });
-}
 
 void Ranks::Sum(torch::Tensor tensor) {
   if (communicator_) communicator_->Sum(std::move(tensor));
@@ -50,6 +31,22 @@ torch::Tensor Ranks::Gather(const torch::Tensor& tensor) {
   torch::Tensor all = torch::empty({size() * tensor.numel()}, tensor.options());
   communicator_->AllGather(all, tensor.contiguous());
   return all.view({size(), -1});
+}
+
+std::vector<std::string> Ranks::Gather(const std::string& text) {
+  if (!communicator_) return {text};
+  const torch::Tensor mine = torch::tensor({static_cast<int64_t>(text.size())});
+  const torch::Tensor sizes = Gather(mine);
+  const auto longest = static_cast<size_t>(sizes.max().item<int64_t>());
+  std::string padded = text;
+  padded.resize(longest + 1);
+  const torch::Tensor all =
+      Gather(torch::from_blob(padded.data(), {std::ssize(padded)}, torch::kUInt8));
+  std::vector<std::string> texts;
+  for (int r = 0; r < size(); ++r)
+    texts.emplace_back(reinterpret_cast<const char*>(all[r].const_data_ptr<uint8_t>()),
+                       static_cast<size_t>(sizes[r].item<int64_t>()));
+  return texts;
 }
 
 bool Ranks::OnMain(const std::function<bool()>& f) {

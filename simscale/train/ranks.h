@@ -5,8 +5,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "simscale/dist/data_parallel.h"
+#include "simscale/dist/communicator.h"
 #include "simscale/dist/stop_vote.h"
 #include "simscale/policy/tensor_io.h"
 
@@ -23,14 +24,8 @@ class Ranks {
   int rank() const { return communicator_ ? communicator_->rank() : 0; }
   int size() const { return communicator_ ? communicator_->size() : 1; }
   bool is_main() const { return rank() == 0; }
-
-  /// From now on backward() averages the module's gradients over the ranks; all get rank 0's
-  /// weights.
-  void Wrap(torch::nn::Module& module);
-  void BeginForward();
-  /// loss.backward() with gradients averaged at its end. A loss that is not finite makes the
-  /// gradients of all ranks so.
-  void Backward(const torch::Tensor& loss);
+  /// null for a process alone.
+  const std::shared_ptr<dist::Communicator>& communicator() const { return communicator_; }
 
   void Sum(torch::Tensor tensor);
   /// All get rank 0's.
@@ -39,6 +34,8 @@ class Ranks {
   void Share(std::string* text);
   /// tensor [n] of each rank -> [size(), n].
   torch::Tensor Gather(const torch::Tensor& tensor);
+  /// All ranks' texts, by rank.
+  std::vector<std::string> Gather(const std::string& text);
   /// f() on rank 0 while the others wait for what it returns. If it throws, they do too.
   bool OnMain(const std::function<bool()>& f);
   /// Whether any rank wanted to stop; the same answer on all of them, a call later than asked.
@@ -46,7 +43,6 @@ class Ranks {
 
  private:
   std::shared_ptr<dist::Communicator> communicator_;
-  std::unique_ptr<dist::DataParallel> parallel_;
   std::unique_ptr<dist::StopVote> vote_;
 };
 

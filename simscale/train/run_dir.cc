@@ -102,8 +102,9 @@ RunFolder RunFolderOf(const TrainConfig& config) {
           // The dataset is compared by its content, not by its path. `steps` bends the schedule,
           // but going on for longer is what people resume for.
           .may_differ = {"checkpoint_dir", "dataset", "device", "num_threads", "train.steps",
-                         "train.log_every", "train.eval_every", "train.eval_episodes",
-                         "train.save_every", "train.keep_last"}};
+                         "train.strategy", "train.activation_checkpointing", "train.log_every",
+                         "train.eval_every", "train.eval_episodes", "train.save_every",
+                         "train.keep_last"}};
 }
 
 void RequireSameSettings(const RunFolder& run, const fs::path& checkpoint) {

@@ -15,16 +15,22 @@ inline int64_t WarmupSteps(const LoopConfig& config) {
   return config.warmup_steps < config.steps ? config.warmup_steps : config.steps / 10;
 }
 
-/// Learning rate of step `step` (the first is 0): linear from lr / warm-up up to lr, then half
-/// a cosine down to lr_min, reached at the last step.
+/// Learning rate of step `step` (the first is 0): linear from lr / warm-up up to lr, then as
+/// config.schedule says; cosine and linear reach lr_min at the last step.
 inline double LearningRate(const LoopConfig& config, int64_t step) {
   const int64_t warmup = WarmupSteps(config);
   if (step < warmup) return config.lr * static_cast<double>(step + 1) / static_cast<double>(warmup);
+  if (config.schedule == "constant") return config.lr;
+  if (config.schedule == "step") {
+    const auto falls = static_cast<double>((step - warmup) / config.step_every);
+    return std::max(config.lr * std::pow(config.step_factor, falls), config.lr_min);
+  }
   const int64_t span = std::max<int64_t>(config.steps - 1 - warmup, 1);
   const double share =
       std::min(1.0, static_cast<double>(step - warmup) / static_cast<double>(span));
-  return config.lr_min +
-         (config.lr - config.lr_min) * 0.5 * (1 + std::cos(std::numbers::pi * share));
+  const double left =
+      config.schedule == "linear" ? 1 - share : 0.5 * (1 + std::cos(std::numbers::pi * share));
+  return config.lr_min + (config.lr - config.lr_min) * left;
 }
 
 /// Decay of the averaged weights after `step` updates: short at first, so that early averages are

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <utility>
 
 #include "simscale/common/error.h"
@@ -14,14 +15,17 @@
 #include "simscale/common/progress.h"
 #include "simscale/common/rng.h"
 #include "simscale/data/writer.h"
+#include "simscale/dist/peer_error.h"
 #include "simscale/policy/registry.h"
+#include "simscale/policy/tensor_files.h"
 #include "simscale/train/learning.h"
 #include "simscale/train/schedule.h"
 
 namespace simscale::train {
 namespace {
 
-constexpr int64_t kValidationChunk = 2048;     // windows a call: bounds the memory
+constexpr int64_t kValidationChunk = 2048;  // windows a call: bounds the memory
+constexpr const char* kSums = "metrics.sums";
 constexpr int64_t kValidationWindows = 16384;  // an even sample of more: enough for three digits
 
 }  // namespace
@@ -39,25 +43,32 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
   policy::SetTorchThreads(config_.num_threads);
   LoadDataset();
   BuildModel();
-  ranks_.Wrap(*policy_);
-  std::string generators;
-  const bool resumed = ranks_.OnMain([&] {
+  std::string generators, from;
+  ranks_.OnMain([&] {
     // Not before the settings are known to work: with overwrite, this deletes the old run.
-    const std::optional<fs::path> from = PrepareRunDir(RunFolderOf(config_), options_, &lock_);
-    if (from) ReadCheckpoint(*from, &generators);
+    const std::optional<fs::path> last = PrepareRunDir(RunFolderOf(config_), options_, &lock_);
+    if (last) ReadState(*last, &generators);
+    from = last.value_or(fs::path()).string();
+    return true;
+  });
+  ranks_.Share(&from);
+  if (!from.empty()) Restore(from, std::move(generators));
+  ranks_.OnMain([&] {
     WriteFileAtomic(fs::path(config_.checkpoint_dir) / "config.yaml", ConfigToYaml(config_));
     metrics_ = std::make_unique<Metrics>(
         config_.checkpoint_dir,
-        from ? Metrics::Resume{.step = state_.step, .redo = !state_.due_done} : Metrics::Resume{});
-    LogInfo(from ? "resume" : "train", ": ", config_.policy.name, " (", policy_->num_parameters(),
-            " parameters) on ", device_.is_cuda() ? "cuda" : "cpu",
-            ranks_.size() > 1 ? Cat(" in ", ranks_.size(), " processes") : std::string(), ", ",
-            train_steps_.size(), " windows of ", dataset_.num_episodes(), " episodes, ",
+        from.empty() ? Metrics::Resume{}
+                     : Metrics::Resume{.step = state_.step, .redo = !state_.due_done});
+    LogInfo(from.empty() ? "train" : "resume", ": ", config_.policy.name, " (",
+            policy().num_parameters(), " parameters) on ", device_.is_cuda() ? "cuda" : "cpu",
+            ranks_.size() > 1
+                ? Cat(" in ", ranks_.size(), " processes (", config_.train.strategy, ")")
+                : std::string(),
+            ", ", train_steps_.size(), " windows of ", dataset_.num_episodes(), " episodes, ",
             validation_steps_.size(), " held out",
-            from ? Cat(", from step ", state_.step) : std::string());
-    return from.has_value();
+            from.empty() ? std::string() : Cat(", from step ", state_.step));
+    return true;
   });
-  if (resumed) ShareRestored(std::move(generators));
 }
 
 void Trainer::LoadDataset() {
@@ -91,7 +102,8 @@ void Trainer::LoadDataset() {
   validation_steps_.resize((validation_steps_.size() + stride - 1) / stride);
   sampler_ =
       std::make_unique<ShuffledSampler>(train_steps_, DeriveSeed(config_.seed, SeedUse::kTraining));
-  index_.resize(static_cast<size_t>(config_.train.batch_size) * static_cast<size_t>(ranks_.size()));
+  index_.resize(static_cast<size_t>(config_.train.batch_size) *
+                static_cast<size_t>(config_.train.accumulate) * static_cast<size_t>(ranks_.size()));
 }
 
 void Trainer::BuildModel() {
@@ -101,45 +113,23 @@ void Trainer::BuildModel() {
                           .action_dim = dataset_.action_dim};
   policy::FillSpec(config_.policy, &spec);
   SeedTorch(config_.seed, TorchStream::kWeights);
-  policy_ = policy::MakePolicy(config_.policy, spec);
-  policy_->SetStatistics(dataset_.Statistics(train_steps_), policy::StdFloor(config_.policy));
-  averaged_ = policy::MakePolicy(config_.policy, spec);
-  {
-    torch::NoGradGuard no_grad;
-    const policy::NamedTensors from = policy::StateOf(*policy_), to = policy::StateOf(*averaged_);
-    for (size_t i = 0; i < from.size(); ++i) torch::Tensor(to[i].second).copy_(from[i].second);
-  }
-  policy_->to(device_);
-  averaged_->to(device_);
-  averaged_->eval();
+  auto policy = policy::MakePolicy(config_.policy, spec);
+  policy->SetStatistics(dataset_.Statistics(train_steps_), policy::StdFloor(config_.policy));
+  model_ = MakeModel(config_, std::move(policy), &ranks_, device_);
   dataset_.To(device_);
-  optimizer_ = std::make_unique<FusedAdamW>(
-      NamedParameters(*policy_),
-      AdamWConfig{.betas = {config_.train.betas[0], config_.train.betas[1]},
-                  .eps = config_.train.eps,
-                  .weight_decay = config_.train.weight_decay,
-                  .grad_clip = config_.train.grad_clip});
-  ema_ = std::make_unique<Ema>(*policy_, *averaged_);
   sums_ = torch::zeros({4}, torch::dtype(torch::kFloat32).device(device_));
   SeedTorch(config_.seed, TorchStream::kDropout, ranks_.rank());
 }
 
-policy::NamedTensors Trainer::OptimizerState() {
-  policy::NamedTensors state = optimizer_->State();
-  state.emplace_back("metrics.sums", sums_);
-  return state;
-}
-
-void Trainer::ReadCheckpoint(const fs::path& checkpoint, std::string* generators) {
+void Trainer::ReadState(const fs::path& checkpoint, std::string* generators) {
   const policy::CheckpointInfo info = policy::ReadCheckpointInfo(checkpoint);
-  if (!(info.spec == policy_->spec()) || info.dataset_hash != dataset_hash_)
+  if (!(info.spec == policy().spec()) || info.dataset_hash != dataset_hash_)
     ThrowUser(config_.dataset, ": its content differs from what the run in ",
               config_.checkpoint_dir, " was trained on; --resume needs the same dataset");
-  const auto model = policy::SafetensorsFile::Read(checkpoint / "model.safetensors");
-  policy::CopyInto(model, "", policy::StateOf(*policy_));
-  policy::CopyInto(model, "ema.", policy::StateOf(*averaged_));
-  const auto optimizer = policy::SafetensorsFile::Read(checkpoint / "optimizer.safetensors");
-  policy::CopyInto(optimizer, "", OptimizerState());
+  // Rank 0 wrote the first file.
+  const auto optimizer =
+      policy::SafetensorsFile::Read(policy::TensorFiles(checkpoint, "optimizer").at(0));
+  policy::CopyInto(optimizer, "", {{kSums, sums_}});
   RestoreGenerators(optimizer, device_);
   if (const policy::TensorInfo* all = optimizer.Find("rng.ranks")) {
     const std::span<const std::byte> bytes = optimizer.Bytes(*all);
@@ -150,14 +140,13 @@ void Trainer::ReadCheckpoint(const fs::path& checkpoint, std::string* generators
   sampler_->Seek(state_.epoch, state_.offset);
 }
 
-void Trainer::ShareRestored(std::string generators) {
+void Trainer::Restore(const fs::path& checkpoint, std::string generators) {
+  model_->Load(checkpoint);
   if (ranks_.size() == 1) return;
   std::string state = LoopStateToJson(state_);
   ranks_.Share(&state);
   ranks_.Share(&generators);
-  ranks_.Share(policy::StateOf(*policy_));
-  ranks_.Share(policy::StateOf(*averaged_));
-  ranks_.Share(OptimizerState());
+  ranks_.Share(sums_);
   if (ranks_.is_main()) return;
   state_ = LoopStateFromJson(state, "rank 0's state");
   sampler_->Seek(state_.epoch, state_.offset);
@@ -174,46 +163,53 @@ policy::NamedTensors Trainer::Generators() {
   return states;
 }
 
-torch::Tensor Trainer::NextPart(torch::Tensor* weight) {
+torch::Tensor Trainer::NextWindows() {
   sampler_->Next(index_);
-  const torch::Tensor index =
-      torch::from_blob(index_.data(), {std::ssize(index_)}, torch::kInt64).to(device_);
-  if (ranks_.size() == 1) return index;
-  // The loss is the mean over all labels of the whole batch, and the ranks' windows differ in how
-  // many lie before their episode's end. Each rank knows them all.
+  return torch::from_blob(index_.data(), {std::ssize(index_)}, torch::kInt64).to(device_);
+}
+
+torch::Tensor Trainer::PartOf(const torch::Tensor& windows, int micro,
+                              torch::Tensor* weight) const {
+  const int64_t batch = config_.train.batch_size;
+  if (windows.size(0) == batch) return windows;
+  // The loss is the mean over all labels of all windows of the step, and the parts differ in how
+  // many of theirs lie before their episode's end. Each rank knows them all.
   const torch::Tensor part =
-      index.narrow(0, int64_t{ranks_.rank()} * config_.train.batch_size, config_.train.batch_size);
-  const int horizon = policy_->spec().horizon;
-  *weight = dataset_.NumLabels(part, horizon) * ranks_.size() / dataset_.NumLabels(index, horizon);
+      windows.narrow(0, (int64_t{micro} * ranks_.size() + ranks_.rank()) * batch, batch);
+  const int horizon = policy().spec().horizon;
+  *weight =
+      dataset_.NumLabels(part, horizon) * ranks_.size() / dataset_.NumLabels(windows, horizon);
   return part;
 }
 
 void Trainer::Step() {
-  policy::Batch batch;
-  torch::Tensor weight;
-  {
-    Timed timed(&times_, "data");
-    const policy::PolicySpec& spec = policy_->spec();
-    batch = dataset_.Gather(NextPart(&weight), spec.n_obs_steps, spec.horizon);
-  }
-  policy::Losses losses;
-  {
-    Timed timed(&times_, "forward");
-    ranks_.BeginForward();
-    losses = policy_->Loss(batch);
-    if (weight.defined()) losses.total = losses.total * weight;
-  }
-  {
+  const torch::Tensor windows = NextWindows();
+  const policy::PolicySpec& spec = policy().spec();
+  torch::Tensor loss;
+  for (int micro = 0; micro < config_.train.accumulate; ++micro) {
+    policy::Batch batch;
+    torch::Tensor weight, total;
+    {
+      Timed timed(&times_, "data");
+      batch = dataset_.Gather(PartOf(windows, micro, &weight), spec.n_obs_steps, spec.horizon);
+    }
+    {
+      Timed timed(&times_, "forward");
+      const AutocastGuard autocast = model_->Autocast();
+      model_->BeginForward();
+      total = model_->policy().Loss(batch).total;
+      if (weight.defined()) total = total * weight;
+    }
     Timed timed(&times_, "backward");
-    ranks_.Backward(losses.total);
+    model_->Backward(total, micro + 1 == config_.train.accumulate);
+    loss = loss.defined() ? loss + total.detach() : total.detach();
   }
   Timed timed(&times_, "optimise");
-  const auto result = optimizer_->Step(LearningRate(config_.train, state_.step), losses.total);
-  ema_->Update(EmaDecay(config_.train.ema_decay, state_.step));
+  const auto result = model_->Step(LearningRate(config_.train, state_.step), loss,
+                                   EmaDecay(config_.train.ema_decay, state_.step));
   // Sums stay on the device, so that a step never waits for it.
   const torch::Tensor good =
-      torch::stack({losses.total.detach(), result.grad_norm}).nan_to_num(0, 0, 0) *
-      (1 - result.bad);
+      torch::stack({loss, result.grad_norm}).nan_to_num(0, 0, 0) * (1 - result.bad);
   sums_.narrow(0, 0, 2).add_(good);
   sums_.select(0, 2).add_(result.bad);
   sums_.select(0, 3).add_(1).mul_(result.bad);
@@ -228,7 +224,7 @@ void Trainer::Log() {
   ranks_.Sum(sums);
   sums.div_(ranks_.size());
   const double* sum = sums.data_ptr<double>();
-  const double good = std::max(static_cast<double>(state_.logged) - sum[2], 1.0);
+  const double good = static_cast<double>(state_.logged) - sum[2];  // none: no number
   state_.skipped += std::llround(sum[2]);
   last_loss_ = sum[0] / good;
   const double seconds = clock_.seconds();
@@ -259,19 +255,28 @@ void Trainer::Log() {
 double Trainer::ValidationLoss() {
   if (validation_steps_.empty()) return -1;
   Timed timed(&times_, "validate");
-  c10::InferenceMode inference;
-  const policy::PolicySpec& spec = averaged_->spec();
-  double sum = 0;
+  const torch::NoGradGuard no_grad;
   const auto total = static_cast<int64_t>(validation_steps_.size());
-  for (int64_t at = 0; at < total; at += kValidationChunk) {
-    const int64_t count = std::min(kValidationChunk, total - at);
-    const torch::Tensor index =
-        torch::from_blob(validation_steps_.data() + at, {count}, torch::kInt64).to(device_);
-    sum += averaged_->Loss(dataset_.Gather(index, spec.n_obs_steps, spec.horizon))
-               .total.item<double>() *
-           static_cast<double>(count);
-  }
-  return sum / static_cast<double>(total);
+  torch::Tensor sum = torch::zeros({1}, torch::kFloat64);
+  model_->WithAveraged([&](policy::Policy& averaged) {
+    const AutocastGuard autocast = model_->Autocast();
+    const policy::PolicySpec& spec = averaged.spec();
+    for (int64_t at = 0; at < total; at += kValidationChunk) {
+      const int64_t count = std::min(kValidationChunk, total - at);
+      const int64_t begin = count * ranks_.rank() / ranks_.size(),
+                    end = count * (ranks_.rank() + 1) / ranks_.size();
+      // A rank without a part of the last chunk computes all the same: the others gather from it.
+      const torch::Tensor index =
+          torch::from_blob(validation_steps_.data() + at + begin,
+                           {std::max<int64_t>(end - begin, 1)}, torch::kInt64)
+              .to(device_);
+      sum += averaged.Loss(dataset_.Gather(index, spec.n_obs_steps, spec.horizon))
+                 .total.item<double>() *
+             static_cast<double>(end - begin);
+    }
+  });
+  ranks_.Sum(sum);
+  return sum.item<double>() / static_cast<double>(total);
 }
 
 Trainer::Due Trainer::DueNow() const {
@@ -298,13 +303,6 @@ bool Trainer::Interrupted() {
          (options_.stop_after > 0 && state_.step >= options_.stop_after);
 }
 
-bool Trainer::Evaluate(EvalResult* result) {
-  Timed timed(&times_, "evaluate");
-  *result = EvaluateHeldOut(hooks_, averaged_, device_, env_name_, config_.train.eval_episodes,
-                            config_.seed, state_.step);
-  return !InterruptRequested();
-}
-
 bool Trainer::IsBest(const EvalResult* evaluation) const {
   if (state_.best_step < 0) return true;
   const bool lower = state_.validation < 0 || state_.validation <= state_.best_validation;
@@ -319,85 +317,128 @@ bool Trainer::RunDue() {
   const bool stops = Interrupted();
   if (!stops && !due.validate) return true;
   const policy::NamedTensors generators = Generators();
-  if (stops) {
-    state_.due_done = !(due.validate || due.evaluate);
-    FoldSums();
-    ranks_.OnMain([&] {
-      Save(-1, false, generators);
-      return true;
-    });
+  if (stops || due.save) FoldSums();
+  EvalResult evaluation;
+  bool go_on = !stops;
+  if (go_on) {
+    state_.validation = ValidationLoss();
+    std::shared_ptr<policy::Policy> averaged;
+    if (due.evaluate) averaged = model_->AveragedOnMain();
+    go_on = ranks_.OnMain([&] { return Judge(averaged, &evaluation); });
+  }
+  state_.due_done = go_on || !(due.validate || due.evaluate);
+  if (!go_on) {
+    Save(-1, false, generators);
     return false;
   }
-  if (due.save) FoldSums();
-  const bool go_on = ranks_.OnMain([&] { return RunDueOnMain(due, generators); });
-  state_.due_done = go_on;
-  return go_on;
+  if (!due.save) return true;
+  const EvalResult* result = due.evaluate ? &evaluation : nullptr;
+  // Where evaluations are run, only an evaluated checkpoint may be called the best one.
+  const bool evaluates = hooks_.evaluate && config_.train.eval_every > 0;
+  const bool best = (result || !evaluates) && IsBest(result);
+  if (best) {
+    state_.Take(state_.step, result);
+    state_.best_validation = state_.validation;
+  }
+  Save(result ? result->success_rate : -1, best, generators);
+  return true;
 }
 
-bool Trainer::RunDueOnMain(const Due& due, const policy::NamedTensors& generators) {
-  if (due.validate) {
-    state_.validation = ValidationLoss();
-    if (state_.validation >= 0)
-      metrics_->Record(state_.step, "validation", {{"loss", state_.validation}});
-  }
-  EvalResult evaluation;
-  if (due.evaluate) {
-    if (!Evaluate(&evaluation)) {
-      state_.due_done = false;
-      Save(-1, false, generators);
-      return false;
-    }
-    last_success_ = evaluation.success_rate;
-    RecordEvaluation(state_.step, evaluation, metrics_.get());
-    LogInfo("step ", state_.step, ": success ", evaluation.successes, "/", evaluation.n_episodes,
-            " = ", Fixed(100 * evaluation.success_rate, 1), " % [",
-            Fixed(100 * evaluation.ci_low, 1), ", ", Fixed(100 * evaluation.ci_high, 1), "]");
-  }
-  state_.due_done = true;
-  if (due.save) {
-    const EvalResult* result = due.evaluate ? &evaluation : nullptr;
-    // Where evaluations are run, only an evaluated checkpoint may be called the best one.
-    const bool evaluates = hooks_.evaluate && config_.train.eval_every > 0;
-    const bool best = (result || !evaluates) && IsBest(result);
-    if (best) {
-      state_.Take(state_.step, result);
-      state_.best_validation = state_.validation;
-    }
-    Save(result ? result->success_rate : -1, best, generators);
-  }
+bool Trainer::Judge(const std::shared_ptr<policy::Policy>& averaged, EvalResult* evaluation) {
+  if (state_.validation >= 0)
+    metrics_->Record(state_.step, "validation", {{"loss", state_.validation}});
+  if (!averaged) return true;
+  Timed timed(&times_, "evaluate");
+  *evaluation = EvaluateHeldOut(hooks_, averaged, device_, env_name_, config_.train.eval_episodes,
+                                config_.seed, state_.step);
+  if (InterruptRequested()) return false;
+  last_success_ = evaluation->success_rate;
+  RecordEvaluation(state_.step, *evaluation, metrics_.get());
+  LogInfo("step ", state_.step, ": success ", evaluation->successes, "/", evaluation->n_episodes,
+          " = ", Fixed(100 * evaluation->success_rate, 1), " % [",
+          Fixed(100 * evaluation->ci_low, 1), ", ", Fixed(100 * evaluation->ci_high, 1), "]");
   return true;
+}
+
+policy::CheckpointInfo Trainer::Info(double success_rate) const {
+  policy::CheckpointInfo info;
+  info.spec = policy().spec();
+  info.step = state_.step;
+  info.seed = config_.seed;
+  info.success_rate = success_rate;
+  info.num_parameters = policy().num_parameters();
+  info.dataset_hash = dataset_hash_;
+  info.model_hash = model_hash_;
+  info.task_config = task_config_;
+  info.mujoco_version = mujoco_version_;
+  info.torch_version = TORCH_VERSION;
+  return info;
+}
+
+void Trainer::WriteParts(const ModelTensors& tensors, policy::CheckpointContent* content) {
+  std::string begun;
+  ranks_.OnMain([&] {
+    begun = policy::BeginCheckpoint(config_.checkpoint_dir, state_.step).string();
+    return true;
+  });
+  ranks_.Share(&begun);
+  content->begun = begun;
+  std::string outcome;
+  std::exception_ptr failure;
+  try {
+    const auto write = [&](const std::string& stem, const policy::NamedTensors& part,
+                           const policy::Shapes& shapes) {
+      const policy::CheckpointFile file =
+          policy::WriteCheckpointPart(begun, policy::PartName(stem, ranks_.rank(), ranks_.size()),
+                                      policy::AsBytes(part), policy::ShapesAsMetadata(shapes));
+      outcome += Cat(file.name, " ", file.size, " ", file.sha256, "\n");
+    };
+    write("model", tensors.model, tensors.model_shapes);
+    write("optimizer", tensors.optimizer, tensors.optimizer_shapes);
+  } catch (const std::exception& error) {
+    failure = std::current_exception();
+    outcome = Cat("!rank ", ranks_.rank(), " stopped: ", error.what());
+  }
+  for (const std::string& text : ranks_.Gather(outcome)) {
+    if (text.starts_with('!')) {
+      std::error_code ignored;
+      if (ranks_.is_main()) fs::remove_all(begun, ignored);
+      if (failure) std::rethrow_exception(failure);
+      throw dist::PeerError(Cat("rank ", ranks_.rank(), ": ", text.substr(1)));
+    }
+    std::istringstream lines(text);
+    policy::CheckpointFile file;
+    while (lines >> file.name >> file.size >> file.sha256) content->parts.push_back(file);
+  }
 }
 
 void Trainer::Save(double success_rate, bool best, const policy::NamedTensors& generators) {
   Timed timed(&times_, "save");
-  metrics_->Sync();
-  policy::NamedTensors model = policy::StateOf(*policy_);
-  for (const auto& [name, tensor] : policy::StateOf(*averaged_))
-    model.emplace_back("ema." + name, tensor);
-  policy::NamedTensors optimizer = OptimizerState();
-  optimizer.insert(optimizer.end(), generators.begin(), generators.end());
-  model = policy::ToCpu(model);
-  optimizer = policy::ToCpu(optimizer);
-
+  ModelTensors tensors = model_->Tensors();
+  if (ranks_.is_main()) {
+    metrics_->Sync();
+    tensors.optimizer.emplace_back(kSums, sums_);
+    tensors.optimizer.insert(tensors.optimizer.end(), generators.begin(), generators.end());
+  }
+  tensors.model = policy::ToCpu(tensors.model);
+  tensors.optimizer = policy::ToCpu(tensors.optimizer);
   policy::CheckpointContent content;
-  content.info.spec = policy_->spec();
-  content.info.step = state_.step;
-  content.info.seed = config_.seed;
-  content.info.success_rate = success_rate;
-  content.info.num_parameters = policy_->num_parameters();
-  content.info.dataset_hash = dataset_hash_;
-  content.info.model_hash = model_hash_;
-  content.info.task_config = task_config_;
-  content.info.mujoco_version = mujoco_version_;
-  content.info.torch_version = TORCH_VERSION;
-  content.tensors = {{"model.safetensors", policy::AsBytes(model)},
-                     {"optimizer.safetensors", policy::AsBytes(optimizer)}};
-  content.texts = {{"state.json", LoopStateToJson(state_)}, {"config.yaml", ConfigToYaml(config_)}};
-  PublishCheckpoint(config_.checkpoint_dir, content, best, config_.train.keep_last);
+  if (model_->in_parts())
+    WriteParts(tensors, &content);
+  else
+    content.tensors = {{"model.safetensors", policy::AsBytes(tensors.model)},
+                       {"optimizer.safetensors", policy::AsBytes(tensors.optimizer)}};
+  ranks_.OnMain([&] {
+    content.info = Info(success_rate);
+    content.texts = {{"state.json", LoopStateToJson(state_)},
+                     {"config.yaml", ConfigToYaml(config_)}};
+    PublishCheckpoint(config_.checkpoint_dir, content, best, config_.train.keep_last);
+    return true;
+  });
 }
 
 TrainResult Trainer::Run() {
-  policy_->train();
+  model_->policy().train();
   clock_.Restart();
   const int64_t begin = state_.step;
   bool go_on = state_.due_done || RunDue();

@@ -11,7 +11,7 @@
 #include "simscale/policy/policy.h"
 #include "simscale/train/memory_dataset.h"
 #include "simscale/train/metrics.h"
-#include "simscale/train/optimizer.h"
+#include "simscale/train/model.h"
 #include "simscale/train/ranks.h"
 #include "simscale/train/run.h"
 #include "simscale/train/run_dir.h"
@@ -25,8 +25,9 @@ namespace simscale::train {
 /// closed-loop evaluation, a checkpoint; all of the averaged (EMA) weights. Everything that the
 /// next step depends on is in the checkpoint, so a resumed run continues with the same bits.
 ///
-/// On several processes each rank learns from its part of a batch of size() * batch_size windows;
-/// rank 0 alone evaluates, writes and reports.
+/// On several processes each rank learns from its part of a step's batch_size * accumulate * size()
+/// windows; rank 0 alone evaluates and reports, and writes all but its peers' parts of a sharded
+/// model.
 class Trainer {
  public:
   /// Loads the dataset, builds or restores everything. Throws as RunTraining says.
@@ -35,8 +36,7 @@ class Trainer {
   /// Trains to the last step, or to the first one after an interrupt.
   TrainResult Run();
 
-  const policy::Policy& policy() const { return *policy_; }
-  const policy::Policy& averaged_policy() const { return *averaged_; }
+  const policy::Policy& policy() const { return model_->policy(); }
   const LoopState& state() const { return state_; }
 
  private:
@@ -45,16 +45,17 @@ class Trainer {
   };
   void LoadDataset();
   void BuildModel();
-  /// On rank 0: what the checkpoint holds. generators: the states of all ranks that it had, one
-  /// after the other.
-  void ReadCheckpoint(const std::filesystem::path& checkpoint, std::string* generators);
-  /// All ranks take what rank 0 has read.
-  void ShareRestored(std::string generators);
-  policy::NamedTensors OptimizerState();
+  /// On rank 0: where the loop stood, and the generators of all ranks that the run had, one after
+  /// the other.
+  void ReadState(const std::filesystem::path& checkpoint, std::string* generators);
+  /// All ranks take the model and what rank 0 has read.
+  void Restore(const std::filesystem::path& checkpoint, std::string generators);
 
   void Step();
-  /// This rank's windows of the next batch, and their share of the loss, in ranks.
-  torch::Tensor NextPart(torch::Tensor* weight);
+  /// The windows of the next step, of all ranks.
+  torch::Tensor NextWindows();
+  /// This rank's part of them for micro-batch `micro`, and the part's share of the loss, in ranks.
+  torch::Tensor PartOf(const torch::Tensor& windows, int micro, torch::Tensor* weight) const;
   void Log();
   double ValidationLoss();
   Due DueNow() const;
@@ -63,13 +64,16 @@ class Trainer {
   void FoldSums();
   /// Does what is due at this step. Returns false if an interrupt came; then all is saved.
   bool RunDue();
-  bool RunDueOnMain(const Due& due, const policy::NamedTensors& generators);
-  /// Returns false if an interrupt cut it short: no result then.
-  bool Evaluate(EvalResult* result);
+  /// Records the validation loss and evaluates, on rank 0. averaged: null: no evaluation. Returns
+  /// false if an interrupt cut it short.
+  bool Judge(const std::shared_ptr<policy::Policy>& averaged, EvalResult* evaluation);
   bool IsBest(const EvalResult* evaluation) const;
   /// The generators of all ranks.
   policy::NamedTensors Generators();
   void Save(double success_rate, bool best, const policy::NamedTensors& generators);
+  /// Each rank writes its part of the model beside the checkpoint that is to come.
+  void WriteParts(const ModelTensors& tensors, policy::CheckpointContent* content);
+  policy::CheckpointInfo Info(double success_rate) const;
 
   TrainConfig config_;
   TrainOptions options_;
@@ -81,9 +85,7 @@ class Trainer {
   MemoryDataset dataset_;
   std::vector<int64_t> train_steps_, validation_steps_;
   std::unique_ptr<ShuffledSampler> sampler_;
-  std::shared_ptr<policy::Policy> policy_, averaged_;
-  std::unique_ptr<FusedAdamW> optimizer_;
-  std::unique_ptr<Ema> ema_;
+  std::unique_ptr<Model> model_;
   std::unique_ptr<Metrics> metrics_;
   LoopState state_;
   torch::Tensor

@@ -6,6 +6,14 @@ BcPolicy::BcPolicy(const PolicySpec& spec, const BcConfig& config)
       config_(config),
       features_(*this, spec, config.displacement_scale, config.image) {
   config_.Validate();
+  if (config.trunk == "transformer") {
+    transformer_ = register_module(
+        "net", ChunkTransformer(ChunkTransformerOptions{.in = features_.TokenSizes(),
+                                                        .horizon = spec.horizon,
+                                                        .out = spec.action_dim,
+                                                        .transformer = config.transformer}));
+    return;
+  }
   net_ =
       register_module("net", Mlp(MlpOptions{.in = features_.state_size() + features_.image_size(),
                                             .hidden = config.hidden,
@@ -19,12 +27,14 @@ torch::Tensor BcPolicy::Predict(const Observation& observation) {
   const torch::Tensor& state = observation.state;
   torch::Tensor x = features_.State(state, Normalize(state, config_.obs_clip));
   if (config_.obs_noise > 0 && is_training()) x = x + config_.obs_noise * torch::randn_like(x);
+  if (transformer_) return transformer_->forward(features_.Tokens(x, observation.images));
   x = features_.WithImages(x, observation.images);
   return net_->forward(x).view({-1, spec().horizon, spec().action_dim});
 }
 
 Losses BcPolicy::Loss(const Batch& batch) {
-  const torch::Tensor prediction = Predict(batch.observation);
+  // In float32 under autocast as well.
+  const torch::Tensor prediction = Predict(batch.observation).to(torch::kFloat32);
   torch::Tensor error;
   if (config_.loss == "mse")
     error = torch::mse_loss(prediction, batch.action, at::Reduction::None);

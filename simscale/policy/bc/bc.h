@@ -1,13 +1,14 @@
 #pragma once
 
 #include "simscale/policy/bc/config.h"
+#include "simscale/policy/nets/chunk_transformer.h"
 #include "simscale/policy/nets/mlp.h"
 #include "simscale/policy/nets/observation_features.h"
 #include "simscale/policy/policy.h"
 
 namespace simscale::policy {
 
-/// Behaviour cloning: the observation's features, an MLP, reshaped to [B, H, A]. The loss is the
+/// Behaviour cloning: the observation's features through an MLP or a transformer. The loss is the
 /// mean over the steps inside the episode and over A of |e|, e^2 or huber(e).
 class BcPolicy : public Policy {
  public:
@@ -21,7 +22,8 @@ class BcPolicy : public Policy {
   torch::Tensor Predict(const Observation& observation);  ///< -> [B, H, A], not clipped
   BcConfig config_;
   ObservationFeatures features_;
-  Mlp net_{nullptr};
+  Mlp net_{nullptr};                       ///< trunk mlp
+  ChunkTransformer transformer_{nullptr};  ///< trunk transformer
 };
 
 }  // namespace simscale::policy

@@ -7,11 +7,13 @@
 #include "simscale/config/fields.h"
 #include "simscale/policy/nets/describe.h"
 #include "simscale/policy/nets/image_encoder_config.h"
+#include "simscale/policy/nets/transformer_config.h"
 
 namespace simscale::policy {
 
-/// Behaviour cloning with an MLP: the concatenated observation history in, an action chunk out.
+/// Behaviour cloning: the observation history in, an action chunk out.
 struct BcConfig {
+  std::string trunk = "mlp";
   std::vector<int> hidden = {512, 512, 512};
   std::string activation = "gelu";
   bool layer_norm = true;
@@ -26,8 +28,12 @@ struct BcConfig {
   double std_floor = 1e-2;
   double displacement_scale = 0.01;
   ImageEncoderConfig image;
+  TransformerConfig transformer;
 
   void Describe(config::Fields& f) {
+    f.Field("trunk", trunk,
+            {.help = "mlp (hidden, activation, layer_norm, dropout), or the transformer below",
+             .choices = {"mlp", "transformer"}});
     DescribeMlp(f, hidden, activation, layer_norm);
     f.Field("dropout", dropout, {.help = "dropout after each activation", .min = 0, .max = 0.9});
     f.Field("loss", loss, {.help = "imitation loss", .choices = {"l1", "mse", "huber"}});
@@ -52,6 +58,7 @@ struct BcConfig {
              .max = 1});
     DescribeDisplacements(f, displacement_scale);
     f.Struct("image", image, "how each picture becomes features");
+    f.Struct("transformer", transformer, "the transformer, if trunk names it");
   }
   void Validate() const {
     if (n_action_steps > horizon)

@@ -39,7 +39,8 @@ ObservationFeatures::ObservationFeatures(torch::nn::Module& owner, const PolicyS
     encoders_.push_back(owner.register_module(Cat("encoder_", key.name),
                                               ImageEncoder(key.height, key.width, image)));
   }
-  state_size_ = spec.n_obs_steps * (spec.state_dim() + static_cast<int>(from.size()));
+  num_steps_ = spec.n_obs_steps;
+  step_size_ = spec.state_dim() + static_cast<int>(from.size());
   image_size_ = static_cast<int>(spec.images.size()) * image.features;
 }
 
@@ -63,6 +64,23 @@ torch::Tensor ObservationFeatures::WithImages(const torch::Tensor& features,
   for (size_t i = 0; i < encoders_.size(); ++i)
     parts.push_back(encoders_[i]->forward(images.at(i)));
   return torch::cat(parts, 1);
+}
+
+std::vector<torch::Tensor> ObservationFeatures::Tokens(
+    const torch::Tensor& features, const std::vector<torch::Tensor>& images) const {
+  std::vector<torch::Tensor> tokens;
+  for (int t = 0; t < num_steps_; ++t)
+    tokens.push_back(features.narrow(1, int64_t{t} * step_size_, step_size_));
+  for (size_t i = 0; i < encoders_.size(); ++i)
+    tokens.push_back(encoders_[i]->forward(images.at(i)));
+  return tokens;
+}
+
+std::vector<int> ObservationFeatures::TokenSizes() const {
+  std::vector<int> sizes(static_cast<size_t>(num_steps_), step_size_);
+  if (!encoders_.empty())
+    sizes.insert(sizes.end(), encoders_.size(), image_size_ / static_cast<int>(encoders_.size()));
+  return sizes;
 }
 
 }  // namespace simscale::policy

@@ -19,7 +19,8 @@ class ObservationFeatures {
   ObservationFeatures(torch::nn::Module& owner, const PolicySpec& spec, double displacement_scale,
                       const ImageEncoderConfig& image);
 
-  int state_size() const { return state_size_; }  ///< T * (S + 3 * pairs)
+  int state_size() const { return num_steps_ * step_size_; }  ///< T * (S + 3 * pairs)
+  int step_size() const { return step_size_; }
   int image_size() const { return image_size_; }
   bool has_images() const { return !encoders_.empty(); }
 
@@ -28,10 +29,15 @@ class ObservationFeatures {
   /// features [B, ...] with the pictures' numbers appended, if there are any.
   torch::Tensor WithImages(const torch::Tensor& features,
                            const std::vector<torch::Tensor>& images) const;
+  /// The same as tokens: [B, step_size()] for each observation of the history, then what each
+  /// picture's encoder gives.
+  std::vector<torch::Tensor> Tokens(const torch::Tensor& features,
+                                    const std::vector<torch::Tensor>& images) const;
+  std::vector<int> TokenSizes() const;
 
  private:
   double displacement_scale_;
-  int state_size_, image_size_;
+  int num_steps_, step_size_, image_size_;
   torch::Tensor from_, to_;  ///< [3 * pairs] places of the pairs' components in the state
   mutable std::vector<ImageEncoder> encoders_;  ///< one a picture
 };

@@ -16,9 +16,9 @@ torch::nn::LayerNorm Norm(int width) {
 
 }  // namespace
 
-TransformerBlockImpl::TransformerBlockImpl(const TransformerOptions& options)
-    : heads_(options.heads), dropout_(options.dropout) {
-  const int width = options.width, inner = options.mlp_ratio * width;
+TransformerBlockImpl::TransformerBlockImpl(const TransformerConfig& config)
+    : heads_(config.heads), dropout_(config.dropout) {
+  const int width = config.width, inner = config.mlp_ratio * width;
   attention_norm_ = register_module("attention_norm", Norm(width));
   qkv_ = register_module("qkv", torch::nn::Linear(width, 3 * width));
   out_ = register_module("out", torch::nn::Linear(width, width));
@@ -26,7 +26,7 @@ TransformerBlockImpl::TransformerBlockImpl(const TransformerOptions& options)
   up_ = register_module("up", torch::nn::Linear(width, inner));
   down_ = register_module("down", torch::nn::Linear(inner, width));
   const torch::NoGradGuard no_grad;
-  const double residual_std = kWeightStd / std::sqrt(2.0 * options.layers);
+  const double residual_std = kWeightStd / std::sqrt(2.0 * config.layers);
   for (auto& [linear, std] : {std::tuple(qkv_, kWeightStd), std::tuple(out_, residual_std),
                               std::tuple(up_, kWeightStd), std::tuple(down_, residual_std)}) {
     linear->weight.normal_(0, std);
@@ -51,22 +51,26 @@ torch::Tensor TransformerBlockImpl::forward(const torch::Tensor& x_BLD) {
   return x + drop(down_->forward(torch::gelu(up_->forward(mlp_norm_->forward(x)))));
 }
 
-TransformerImpl::TransformerImpl(const TransformerOptions& options) {
-  if (options.width % options.heads != 0)
-    ThrowUser("transformer: heads must divide width (", options.width, "), got ", options.heads);
-  for (int i = 0; i < options.layers; ++i)
-    blocks_.push_back(register_module(Cat("block_", i), TransformerBlock(options)));
-  norm_ = register_module("norm", Norm(options.width));
+TransformerImpl::TransformerImpl(const TransformerConfig& config) {
+  if (config.width % config.heads != 0)
+    ThrowUser("transformer: heads must divide width (", config.width, "), got ", config.heads);
+  for (int i = 0; i < config.layers; ++i)
+    blocks_.push_back(register_module(Cat("block_", i), TransformerBlock(config)));
+  norm_ = register_module("norm", Norm(config.width));
 }
 
 torch::Tensor TransformerImpl::forward(const torch::Tensor& x_BLD) {
   torch::Tensor x = x_BLD;
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    TransformerBlock& block = blocks_[i];
-    x = runner_ ? runner_(i, x, [&](const torch::Tensor& in) { return block->forward(in); })
-                : block->forward(x);
-  }
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    x = RunBlock(
+        i, x, [block = blocks_[i].get()](const torch::Tensor& in) { return block->forward(in); });
   return norm_->forward(x);
+}
+
+std::vector<torch::nn::Module*> TransformerImpl::Blocks() {
+  std::vector<torch::nn::Module*> blocks;
+  for (TransformerBlock& block : blocks_) blocks.push_back(block.get());
+  return blocks;
 }
 
 }  // namespace simscale::policy
