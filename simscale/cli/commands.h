@@ -26,6 +26,7 @@ void AddListEnvs(Cli& cli);
 void AddListModels(Cli& cli);
 void AddCheckpoint(Cli& cli);
 void AddBenchEnv(Cli& cli, Command& bench);
+void AddBenchLoader(Cli& cli, Command& bench);
 void AddBenchRender(Cli& cli, Command& bench);
 void AddBenchPolicy(Cli& cli, Command& bench);
 void AddDoctor(Cli& cli);

@@ -14,6 +14,7 @@ void AddCommands(Cli& cli) {
   AddCheckpoint(cli);
   Command& bench = cli.Add(nullptr, "bench", "measure this build on this machine");
   AddBenchEnv(cli, bench);
+  AddBenchLoader(cli, bench);
   AddBenchRender(cli, bench);
   AddBenchPolicy(cli, bench);
   AddDoctor(cli);

@@ -169,6 +169,31 @@ std::vector<std::string> LinkNames(hid_t group) {
   return std::move(found.names);
 }
 
+std::vector<std::string> ReadNames(hid_t group, const std::string& name) {
+  const Handle dataset = OpenDataset(group, name);
+  const Handle type(H5Dget_type(dataset.get()), H5Tclose, "cannot read the type");
+  const Handle space(H5Dget_space(dataset.get()), H5Sclose, "cannot read the shape");
+  const hssize_t count = H5Sget_simple_extent_npoints(space.get());
+  const size_t width = H5Tget_size(type.get());
+  if (H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) > 0 || count < 0 ||
+      H5Sget_simple_extent_ndims(space.get()) != 1)
+    throw H5Error("must be a list of texts of one size");
+  // Without filters the file holds all of it: no more is allocated than is there.
+  const hsize_t stored = H5Dget_storage_size(dataset.get());
+  if (width == 0 || static_cast<hsize_t>(count) > stored / width)
+    throw H5Error("claims more texts than the file holds");
+  std::string bytes(static_cast<size_t>(count) * width, '\0');
+  if (count > 0)
+    Must(H5Dread(dataset.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()),
+         "cannot read the texts");
+  std::vector<std::string> names;
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    const std::string text = bytes.substr(i * width, width);
+    names.push_back(text.substr(0, std::min(text.find('\0'), width)));
+  }
+  return names;
+}
+
 bool HasLink(hid_t group, const std::string& name) {
   const htri_t found = H5Lexists(group, name.c_str(), H5P_DEFAULT);
   Must(found, "cannot look up a name");

@@ -87,6 +87,8 @@ Handle OpenDataset(hid_t where, const std::string& name);
 /// In the order of the names. Throws H5Error if one is not a hard link: a dataset of ours holds
 /// all.
 std::vector<std::string> LinkNames(hid_t group);
+/// A one-dimensional array of texts of one size, without the zeros at their ends.
+std::vector<std::string> ReadNames(hid_t group, const std::string& name);
 bool HasLink(hid_t group, const std::string& name);
 bool HasAttribute(hid_t object, const std::string& name);
 bool IsGroup(hid_t where, const std::string& name);

@@ -80,6 +80,7 @@ class Source final : public Storage {
   /// HDF5 does not tell its driver heaps from arrays, so an array that happens to begin like a heap
   /// would be refused: to be set around the reading of arrays.
   void set_reading_array(bool reading) { reading_array_ = reading; }
+  int descriptor() const { return fd_; }
 
   bool Read(H5FD_mem_t kind, uint64_t offset, size_t size, std::byte* out) noexcept override;
   bool Write(H5FD_mem_t, uint64_t, size_t, const std::byte*) noexcept override { return false; }

@@ -7,6 +7,7 @@
 #include "simscale/common/text.h"
 #include "simscale/data/h5.h"
 #include "simscale/data/h5_driver.h"
+#include "simscale/data/h5_place.h"
 #include "simscale/data/info_json.h"
 #include "simscale/data/schema.h"
 
@@ -279,5 +280,47 @@ Episode DatasetReader::Read(int64_t i, const std::vector<std::string>& names) co
   }
   return episode;
 }
+
+std::vector<int64_t> DatasetReader::Filter(const std::string& key) const {
+  const std::string where = Cat(path().string(), ": mask/", key);
+  const h5::Guard guard;
+  try {
+    const hid_t file = impl_->file.get();
+    std::vector<std::string> known;
+    if (h5::HasLink(file, "mask")) known = h5::LinkNames(h5::OpenGroup(file, "mask").get());
+    if (std::ranges::find(known, key) == known.end())
+      ThrowUser(path().string(), ": ", UnknownName("filter key", key, known));
+    std::vector<int64_t> episodes;
+    for (const std::string& name : h5::ReadNames(h5::OpenGroup(file, "mask").get(), key)) {
+      int64_t i = -1;
+      for (int64_t e = 0; e < num_episodes() && i < 0; ++e)
+        if (name == DemoGroup(e)) i = e;
+      if (i < 0) ThrowUser(where, ": names '", name, "', which is not in the file");
+      episodes.push_back(i);
+    }
+    if (episodes.empty()) ThrowUser(where, ": names no episode");
+    std::ranges::sort(episodes);
+    episodes.erase(std::ranges::unique(episodes).begin(), episodes.end());
+    return episodes;
+  } catch (const H5Error& error) {
+    ThrowUser(where, ": ", error.what());
+  }
+}
+
+std::optional<ArrayPlace> DatasetReader::Locate(int64_t i, const std::string& name) const {
+  impl_->RequireIndex(i);
+  const h5::Guard guard;
+  try {
+    const Handle group = h5::OpenGroup(impl_->file.get(), EpisodeGroup(i));
+    const StoredArray array = OpenArray(group.get(), name, name, impl_->file_bytes);
+    return h5::PlaceOf(impl_->file.get(), array.dataset.get(), array.info.shape,
+                       SizeOf(array.info.dtype), static_cast<uint64_t>(impl_->file_bytes));
+  } catch (const H5Error& error) {
+    ThrowUser(Cat(path().string(), ": ", EpisodeGroup(i), "/", name), ": ", error.what());
+  }
+}
+
+int DatasetReader::descriptor() const { return impl_->source->descriptor(); }
+int64_t DatasetReader::file_bytes() const { return impl_->file_bytes; }
 
 }  // namespace simscale::data

@@ -2,10 +2,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "simscale/data/array_place.h"
 #include "simscale/data/episode.h"
 
 namespace simscale::data {
@@ -54,6 +56,16 @@ class DatasetReader {
   /// file is damaged there.
   Episode Read(int64_t i) const;
   Episode Read(int64_t i, const std::vector<std::string>& names) const;
+
+  /// The episodes that /mask/<key> names, as robomimic's filter keys do ("train", "valid"),
+  /// ascending. Throws UserError for a key that the file lacks, or that names no episode.
+  std::vector<int64_t> Filter(const std::string& key) const;
+
+  /// For those who read rows by themselves: where an array of episode i lies in the file; nullopt
+  /// if only HDF5 can read it. Throws UserError as Read does.
+  std::optional<ArrayPlace> Locate(int64_t i, const std::string& name) const;
+  int descriptor() const;      ///< of the open file; the reader's own
+  int64_t file_bytes() const;  ///< its size when it was opened
 
  private:
   struct Impl;

@@ -85,8 +85,33 @@ void LoopConfig::Validate() const {
     ThrowUser("train.nesterov needs train.momentum above 0; give one, or nesterov=false");
 }
 
+void LoaderConfig::Describe(config::Fields& f) {
+  f.Field("threads", threads, {.help = "threads that read pictures", .min = 1, .max = 1024});
+  f.Field("prefetch", prefetch, {.help = "batches that are read ahead", .min = 0, .max = 1024});
+  f.Field("cache_mb", cache_mb,
+          {.help = "memory for pictures: a set that fits is read once; of a larger one the last "
+                   "episodes stay if there is a shuffle_buffer",
+           .unit = "MB",
+           .min = 0,
+           .max = 1e9});
+  f.Field("shuffle_buffer", shuffle_buffer,
+          {.help = "episodes whose windows are mixed with each other, for sets larger than the "
+                   "memory: each is then read once an epoch; 0: all",
+           .min = 0,
+           .max = 1e9});
+  f.Field("map_files", map_files,
+          {.help = "map files into memory in place of reading them; they must not be cut short "
+                   "meanwhile"});
+}
+
 void TrainConfig::Describe(config::Fields& f) {
   f.Field("dataset", dataset, {.help = "dataset file (HDF5, schema 1)"});
+  f.Field("mix", mix, {.help = "more datasets of the same task to learn from"});
+  f.Field("mix_weights", mix_weights,
+          {.help = "shares of dataset and of each of mix in the windows; empty: by their steps",
+           .min = 0});
+  f.Field("filter_key", filter_key,
+          {.help = "only the episodes that /mask/<filter_key> names, such as train; empty: all"});
   f.Field("env_name", env_name, {.help = "task; empty: the dataset's"});
   f.Field("checkpoint_dir", checkpoint_dir, {.help = "run folder"});
   f.Field("device", device, {.help = "where the network runs", .choices = {"auto", "cpu", "cuda"}});
@@ -100,6 +125,7 @@ void TrainConfig::Describe(config::Fields& f) {
       {.help = "observations that the policy reads; empty: all state observations of the dataset"});
   f.Field("images", images,
           {.help = "cameras' pictures that the policy sees, such as front_rgb; empty: none"});
+  f.Struct("loader", loader, "how pictures are read");
   f.Struct("train", train, "optimiser and loop");
   f.Struct("policy", policy, "the policy");
 }

@@ -45,15 +45,31 @@ struct LoopConfig {
   void Validate() const;
 };
 
+/// How pictures get from the files to the network. Changes nothing of what is learned but
+/// shuffle_buffer.
+struct LoaderConfig {
+  int threads = 1;
+  int prefetch = 2;
+  int64_t cache_mb = 2048;
+  int64_t shuffle_buffer = 0;
+  bool map_files = false;
+
+  void Describe(config::Fields& f);
+};
+
 /// Everything that shapes a training; the resolved one is saved in the run folder.
 struct TrainConfig {
   std::string dataset;
+  std::vector<std::string> mix;
+  std::vector<double> mix_weights;
+  std::string filter_key;
   std::string env_name;
   std::string checkpoint_dir = "runs/train";
   std::string device = "auto";
   uint64_t seed = 0;
   int num_threads = 1;
   std::vector<std::string> observations, images;
+  LoaderConfig loader;
   LoopConfig train;
   policy::PolicyConfig policy;
 

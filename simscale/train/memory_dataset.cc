@@ -1,7 +1,5 @@
 #include "simscale/train/memory_dataset.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -62,7 +60,6 @@ std::vector<policy::ImageKey> ChooseImages(const data::DatasetReader& reader,
     if (array.name.starts_with(kObservations) && is_image(array))
       known.push_back(array.name.substr(std::strlen(kObservations)));
   std::vector<policy::ImageKey> keys;
-  int64_t bytes = 0;
   for (const std::string& name : names) {
     const data::ArrayInfo* array = FindArray(reader, kObservations + name);
     if (array == nullptr || !is_image(*array)) {
@@ -72,13 +69,22 @@ std::vector<policy::ImageKey> ChooseImages(const data::DatasetReader& reader,
       ThrowUser(file, ": ", UnknownName("picture", name, known));
     }
     keys.push_back({name, static_cast<int>(array->shape[0]), static_cast<int>(array->shape[1])});
-    bytes += reader.num_steps() * keys.back().size();
   }
-  const int64_t memory = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
-  if (bytes > memory / 2)
-    ThrowUser(file, ": its pictures take ", bytes >> 20, " MiB, and are held in memory, of which ",
-              "there are ", memory >> 20, " MiB. Take fewer cameras, smaller pictures or episodes");
   return keys;
+}
+
+/// All files must have the arrays as the first one has them.
+void RequireInAll(const Sources& sources, const std::vector<std::string>& names) {
+  for (const auto& file : sources.files)
+    for (const std::string& name : names) {
+      const data::ArrayInfo* array = FindArray(*file, name);
+      const data::ArrayInfo& first = *FindArray(sources.main(), name);
+      if (array == nullptr || array->dtype != first.dtype || array->shape != first.shape)
+        ThrowUser(file->path().string(), ": ",
+                  array == nullptr ? Cat("lacks the array '", name, "'")
+                                   : Cat("'", name, "' has another type or size"),
+                  ", unlike ", sources.main().path().string(), "; mix datasets that have the same");
+    }
 }
 
 /// Copies [T, D] into columns [column, column + D) of a row-major [T, width] block.
@@ -98,8 +104,9 @@ void CopyColumns(const data::Array& array, int64_t width, int64_t column, float*
 
 }  // namespace
 
-MemoryDataset LoadDataset(const data::DatasetReader& reader, const std::vector<std::string>& names,
+MemoryDataset LoadDataset(const Sources& sources, const std::vector<std::string>& names,
                           const std::vector<std::string>& images) {
+  const data::DatasetReader& reader = sources.main();
   const std::string file = reader.path().string();
   MemoryDataset dataset;
   dataset.observations = ChooseObservations(reader, names);
@@ -108,7 +115,8 @@ MemoryDataset LoadDataset(const data::DatasetReader& reader, const std::vector<s
   const data::ArrayInfo* actions = FindArray(reader, label);
   if (!actions || !IsState(*actions))
     ThrowUser(file, ": has no 'actions' of float32 [T, A] to learn from");
-  if (reader.num_steps() < 1) ThrowUser(file, ": holds no steps to train on");
+  const int64_t steps = sources.num_steps();
+  if (steps < 1) ThrowUser(file, ": holds no steps to train on");
   dataset.action_dim = SizeOfRow(*actions);
 
   std::vector<std::string> wanted = {label};
@@ -117,21 +125,17 @@ MemoryDataset LoadDataset(const data::DatasetReader& reader, const std::vector<s
     wanted.push_back(kObservations + key.name);
     width += key.size;
   }
-  for (const auto& key : dataset.image_keys) {
-    wanted.push_back(kObservations + key.name);
-    dataset.images.push_back(
-        torch::empty({reader.num_steps(), key.height, key.width, 3}, torch::kUInt8));
-  }
-  const int64_t steps = reader.num_steps();
+  RequireInAll(sources, wanted);
   dataset.state = torch::empty({steps, width});
   dataset.action = torch::empty({steps, dataset.action_dim});
   dataset.first = torch::empty({steps}, torch::kInt64);
   dataset.last = torch::empty({steps}, torch::kInt64);
   dataset.episode_begin = {0};
-  for (int64_t i = 0, begin = 0; i < reader.num_episodes(); ++i) {
-    const data::Episode episode = reader.Read(i, wanted);
-    const std::string where = Cat(file, ": episode ", i);
-    const int64_t length = reader.info(i).length;
+  for (int64_t i = 0, begin = 0; i < sources.num_episodes(); ++i) {
+    const data::RowReader::Episode& source = sources.episodes[static_cast<size_t>(i)];
+    const data::Episode episode = source.file->Read(source.index, wanted);
+    const std::string where = sources.Where(i);
+    const int64_t length = source.file->info(source.index).length;
     for (const data::Array& array : episode.arrays)
       if (array.shape.empty() || array.shape[0] != length)
         ThrowUser(where, ": '", array.name, "' does not have the episode's ", length, " steps");
@@ -140,11 +144,6 @@ MemoryDataset LoadDataset(const data::DatasetReader& reader, const std::vector<s
       CopyColumns(*episode.Find(kObservations + key.name), width, column,
                   dataset.state.data_ptr<float>() + begin * width, where);
       column += key.size;
-    }
-    for (size_t k = 0; k < dataset.images.size(); ++k) {
-      const data::Array& array = *episode.Find(kObservations + dataset.image_keys[k].name);
-      std::copy_n(array.as<uint8_t>(), array.size(),
-                  dataset.images[k].data_ptr<uint8_t>() + begin * dataset.image_keys[k].size());
     }
     float* action = dataset.action.data_ptr<float>() + begin * dataset.action_dim;
     CopyColumns(*episode.Find(label), dataset.action_dim, 0, action, where);
@@ -176,7 +175,6 @@ std::vector<int64_t> MemoryDataset::StepsOf(const std::vector<int64_t>& episodes
 
 void MemoryDataset::To(torch::Device device) {
   for (torch::Tensor* tensor : {&state, &action, &first, &last}) *tensor = tensor->to(device);
-  for (torch::Tensor& picture : images) picture = picture.to(device);
 }
 
 policy::Batch MemoryDataset::Gather(const torch::Tensor& index, int n_obs_steps,
@@ -189,8 +187,6 @@ policy::Batch MemoryDataset::Gather(const torch::Tensor& index, int n_obs_steps,
                                             first.index_select(0, index).unsqueeze(1));
   result.observation.state =
       state.index_select(0, past.view(-1)).view({batch, n_obs_steps, state.size(1)});
-  for (const torch::Tensor& picture : images)
-    result.observation.images.push_back(picture.index_select(0, index));
   const torch::Tensor end = last.index_select(0, index).unsqueeze(1);
   const torch::Tensor future = present + torch::arange(0, horizon, options);
   result.action = action.index_select(0, torch::minimum(future, end).view(-1))

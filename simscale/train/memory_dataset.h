@@ -5,19 +5,19 @@
 #include <string>
 #include <vector>
 
-#include "simscale/data/reader.h"
 #include "simscale/policy/policy.h"
+#include "simscale/train/sources.h"
 
 namespace simscale::train {
 
-/// The observations and labels of a dataset as contiguous tensors in memory, M steps in the order
-/// of the file. A window is named by its present step, 0 .. M-1.
+/// The state observations and labels of the sources as contiguous tensors in memory, M steps in
+/// their order. A window is named by its present step, 0 .. M-1. Pictures stay in the files
+/// (picture_feed.h).
 struct MemoryDataset {
   std::vector<policy::ObservationKey> observations;
-  std::vector<policy::ImageKey> image_keys;
+  std::vector<policy::ImageKey> image_keys;  ///< of the pictures that were asked for
   int action_dim = 0;
-  torch::Tensor state;                ///< [M, S] float32
-  std::vector<torch::Tensor> images;  ///< [M, H, W, 3] uint8, a key each
+  torch::Tensor state;   ///< [M, S] float32
   torch::Tensor action;  ///< [M, A] float32: "expert_actions" if the file has them, else "actions"
   torch::Tensor first;   ///< [M] int64: the first step of the window's episode
   torch::Tensor last;    ///< [M] int64: the last one
@@ -40,9 +40,9 @@ struct MemoryDataset {
 
 /// Loads the named state observations (all float32 vectors of the file if none are named) and
 /// pictures. Throws UserError, one line, for what does not fit: unknown observations or of another
-/// kind, no actions, numbers that are not finite, actions outside of [-1, 1], no steps, pictures
-/// that take more than half of the machine's memory.
-MemoryDataset LoadDataset(const data::DatasetReader& reader, const std::vector<std::string>& names,
+/// kind, in one of the files only, no actions, numbers that are not finite, actions outside of
+/// [-1, 1], no steps.
+MemoryDataset LoadDataset(const Sources& sources, const std::vector<std::string>& names,
                           const std::vector<std::string>& images);
 
 }  // namespace simscale::train

@@ -84,7 +84,8 @@ TEST(Schedule, LinearConstantAndStep) {
 TEST(Sampler, EachEpochHoldsEachItemOnceInAnotherOrder) {
   std::vector<int64_t> items(103);
   for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int64_t>(3 * i);
-  ShuffledSampler sampler(items, 5);
+  const auto make = [&] { return ShuffledSampler({{.lists = {items}}}, {.seed = 5}); };
+  ShuffledSampler sampler = make();
   std::vector<std::vector<int64_t>> epochs(3, std::vector<int64_t>());
   std::vector<int64_t> all(309);
   for (size_t at = 0; at < all.size(); at += 7)  // batches that straddle the epochs
@@ -99,13 +100,72 @@ TEST(Sampler, EachEpochHoldsEachItemOnceInAnotherOrder) {
   EXPECT_EQ(sampler.epoch(), 2);
   EXPECT_EQ(sampler.offset(), 103);
 
-  ShuffledSampler again(items, 5);
+  ShuffledSampler again = make();
   again.Seek(1, 50);
   std::vector<int64_t> rest(60);
   again.Next(rest);
   EXPECT_TRUE(std::equal(rest.begin(), rest.end(), all.begin() + 103 + 50));
   EXPECT_THROW(again.Seek(0, 104), UserError);
-  EXPECT_THROW(ShuffledSampler({}, 1), UserError);
+  EXPECT_THROW(ShuffledSampler({}, {}), UserError);
+  EXPECT_THROW(ShuffledSampler({{.lists = {{}}}}, {}), UserError);
+}
+
+/// Ten lists of ten numbers from `first` on.
+SampleGroup TenLists(int64_t first, double weight = 1) {
+  SampleGroup group{.lists = {}, .weight = weight};
+  for (int64_t list = 0; list < 10; ++list) {
+    auto& items = group.lists.emplace_back();
+    for (int64_t i = 0; i < 10; ++i) items.push_back(first + 10 * list + i);
+  }
+  return group;
+}
+
+TEST(Sampler, AShuffleBufferMixesSoManyListsAtOnce) {
+  ShuffledSampler sampler({TenLists(0)}, {.seed = 5, .shuffle_buffer = 3});
+  std::vector<int64_t> epoch(100);
+  for (int e = 0; e < 2; ++e) {
+    sampler.Next(epoch);
+    EXPECT_EQ(std::set<int64_t>(epoch.begin(), epoch.end()).size(), 100U);
+    for (size_t block = 0; block < 100; block += 30) {
+      std::set<int64_t> lists;
+      const size_t end = std::min<size_t>(block + 30, 100);
+      for (size_t i = block; i < end; ++i) lists.insert(epoch[i] / 10);
+      EXPECT_EQ(lists.size(), (end - block) / 10);
+      EXPECT_FALSE(std::is_sorted(epoch.begin() + static_cast<std::ptrdiff_t>(block),
+                                  epoch.begin() + static_cast<std::ptrdiff_t>(end)));
+    }
+  }
+}
+
+TEST(Sampler, MixturesKeepTheirSharesAtEveryMoment) {
+  const auto make = [] {
+    return ShuffledSampler({TenLists(0, 3), TenLists(1000, 1), {.lists = {{5000}}, .weight = 1}},
+                           {.seed = 5});
+  };
+  ShuffledSampler sampler = make();
+  std::vector<int64_t> all(1000);
+  for (size_t at = 0; at < all.size(); at += 8) sampler.Next(std::span(all).subspan(at, 8));
+  std::vector<int64_t> drawn(3, 0), first;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const size_t group = all[i] < 1000 ? 0 : all[i] < 5000 ? 1 : 2;
+    ++drawn[group];
+    if (group == 0 && first.size() < 100) first.push_back(all[i]);
+    const double shares[] = {0.6, 0.2, 0.2};
+    for (size_t g = 0; g < 3; ++g)
+      EXPECT_LE(std::abs(static_cast<double>(drawn[g]) - shares[g] * static_cast<double>(i + 1)),
+                1.0 + 1e-9);
+  }
+  EXPECT_EQ(std::set<int64_t>(first.begin(), first.end()).size(), 100U);  // its own epochs
+  EXPECT_EQ(sampler.size(), 201);
+  EXPECT_EQ(sampler.epoch() * 201 + sampler.offset(), 1000);
+
+  ShuffledSampler again = make();
+  again.Seek(2, 98);  // 500 draws
+  std::vector<int64_t> rest(500);
+  again.Next(rest);
+  EXPECT_TRUE(std::equal(rest.begin(), rest.end(), all.begin() + 500));
+  EXPECT_THROW(ShuffledSampler({TenLists(0, 0)}, {}), UserError);
+  EXPECT_THROW(again.Seek(INT64_MAX / 2, 0), UserError);
 }
 
 TEST(Sampler, ValidationSplitIsByEpisode) {
@@ -190,11 +250,17 @@ TEST(Optimizer, EmaIsTheWeightedMean) {
   EXPECT_LT((average->parameters()[0] - (start + 0.25)).abs().max().item<float>(), 1e-6);
 }
 
+Sources SourcesOf(const fs::path& path) {
+  TrainConfig config;
+  config.dataset = path.string();
+  return OpenSources(config);
+}
+
 TEST(Dataset, WindowsRepeatTheFirstObservationAndMaskPastTheEnd) {
   const fs::path path = fs::path(::testing::TempDir()) / TempBeside("d/toy.hdf5").filename();
   testing::WriteToyDataset(path, 5);
   const data::DatasetReader reader(path);
-  const MemoryDataset dataset = LoadDataset(reader, {"pos", "goal"}, {});
+  const MemoryDataset dataset = LoadDataset(SourcesOf(path), {"pos", "goal"}, {});
   ASSERT_EQ(dataset.num_episodes(), 5);
   EXPECT_EQ(dataset.num_steps(), reader.num_steps());
   EXPECT_EQ(dataset.observations, (std::vector<policy::ObservationKey>{{"pos", 2}, {"goal", 2}}));
@@ -243,7 +309,7 @@ TEST(Dataset, RefusesNumbersThatAreNotUsable) {
       return episode;
     });
     try {
-      LoadDataset(data::DatasetReader(path), {}, {});
+      LoadDataset(SourcesOf(path), {}, {});
       ADD_FAILURE() << c.array;
     } catch (const UserError& error) {
       EXPECT_THAT(error.what(), HasSubstr(c.message));

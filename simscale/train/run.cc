@@ -1,12 +1,14 @@
 #include "simscale/train/run.h"
 
+#include <algorithm>
+
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
 #include "simscale/common/log.h"
-#include "simscale/data/reader.h"
 #include "simscale/policy/load.h"
 #include "simscale/train/ranks.h"
+#include "simscale/train/sources.h"
 #include "simscale/train/trainer.h"
 
 namespace simscale::train {
@@ -24,12 +26,11 @@ bool AlreadyDone(const TrainConfig& config, TrainResult* result) {
   if (state.step < config.train.steps || !state.due_done) return false;
   RequireSameSettings(RunFolderOf(config), latest);
   // A finished run needs no dataset; but one that is there, and another, is a mistake.
-  if (fs::exists(config.dataset)) {
-    const data::DatasetReader reader(config.dataset);
-    if (reader.noted_hash() != info.dataset_hash)
-      ThrowUser(config.dataset, ": its content differs from what the run in ", run.string(),
-                " was trained on; --resume needs the same dataset");
-  }
+  const auto exists = [](const std::string& path) { return fs::exists(path); };
+  if (exists(config.dataset) && std::ranges::all_of(config.mix, exists) &&
+      HashOf(config, OpenSources(config), /*noted=*/true) != info.dataset_hash)
+    ThrowUser(config.dataset, ": its content differs from what the run in ", run.string(),
+              " was trained on; --resume needs the same dataset");
   static_cast<BestSoFar&>(*result) = state;
   result->run_dir = run;
   result->step = state.step;

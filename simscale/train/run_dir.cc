@@ -101,7 +101,8 @@ RunFolder RunFolderOf(const TrainConfig& config) {
           .config = config::Write(config),
           // The dataset is compared by its content, not by its path. `steps` bends the schedule,
           // but going on for longer is what people resume for.
-          .may_differ = {"checkpoint_dir", "dataset", "device", "num_threads", "train.steps",
+          .may_differ = {"checkpoint_dir", "dataset", "mix", "device", "num_threads", "train.steps",
+                         "loader.threads", "loader.prefetch", "loader.cache_mb", "loader.map_files",
                          "train.strategy", "train.activation_checkpointing", "train.log_every",
                          "train.eval_every", "train.eval_episodes", "train.save_every",
                          "train.keep_last"}};

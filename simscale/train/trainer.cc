@@ -72,25 +72,26 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
 }
 
 void Trainer::LoadDataset() {
-  if (config_.dataset.empty())
-    ThrowUser(
-        "dataset: no dataset given; make one with `simscale datagen`, name it with --dataset");
-  const data::DatasetReader reader(config_.dataset);
-  env_name_ = reader.meta().env_name;
+  const Sources sources = OpenSources(config_);
+  const data::DatasetMeta& meta = sources.main().meta();
+  env_name_ = meta.env_name;
   if (!config_.env_name.empty() && config_.env_name != env_name_)
     ThrowUser(config_.dataset, ": was made in '", env_name_, "', but the training is for '",
               config_.env_name, "'. Give a dataset of that task, or --env-name ", env_name_);
   config_.env_name = env_name_;
-  dataset_ = train::LoadDataset(reader, config_.observations, config_.images);
-  dataset_hash_ = data::ContentHash(config_.dataset);
+  dataset_ = train::LoadDataset(sources, config_.observations, config_.images);
+  if (!dataset_.image_keys.empty())
+    pictures_ = std::make_unique<PictureFeed>(sources.episodes, dataset_.image_keys,
+                                              dataset_.episode_begin, config_.loader, device_);
+  dataset_hash_ = HashOf(config_, sources, /*noted=*/false);
   std::string hash = dataset_hash_;
   ranks_.Share(&hash);
   if (hash != dataset_hash_)
     ThrowUser(config_.dataset, ": rank ", ranks_.rank(),
               " sees another content than rank 0; give all of them the same dataset");
-  model_hash_ = reader.meta().model_hash;
-  task_config_ = reader.meta().task_config;
-  mujoco_version_ = reader.meta().mujoco_version;
+  model_hash_ = meta.model_hash;
+  task_config_ = meta.task_config;
+  mujoco_version_ = meta.mujoco_version;
   const std::vector<int64_t> held_out =
       ValidationEpisodes(dataset_.num_episodes(), config_.train.validation_fraction,
                          DeriveSeed(config_.seed, SeedUse::kTraining));
@@ -100,10 +101,29 @@ void Trainer::LoadDataset() {
   for (size_t i = 0; i * stride < validation_steps_.size(); ++i)
     validation_steps_[i] = validation_steps_[i * stride];
   validation_steps_.resize((validation_steps_.size() + stride - 1) / stride);
-  sampler_ =
-      std::make_unique<ShuffledSampler>(train_steps_, DeriveSeed(config_.seed, SeedUse::kTraining));
-  index_.resize(static_cast<size_t>(config_.train.batch_size) *
-                static_cast<size_t>(config_.train.accumulate) * static_cast<size_t>(ranks_.size()));
+  sampler_ = std::make_unique<ShuffledSampler>(
+      TrainingGroups(sources, held_out),
+      SamplerOptions{.seed = DeriveSeed(config_.seed, SeedUse::kTraining),
+                     .shuffle_buffer = config_.loader.shuffle_buffer});
+}
+
+/// The steps of the episodes that are not held out: a group a file, a list an episode.
+std::vector<SampleGroup> Trainer::TrainingGroups(const Sources& sources,
+                                                 const std::vector<int64_t>& held_out) const {
+  std::vector<SampleGroup> groups;
+  for (size_t f = 0; f < sources.files.size(); ++f) {
+    SampleGroup group{.lists = {}, .weight = sources.weights[f]};
+    for (int64_t e = sources.first_episode[f]; e < sources.first_episode[f + 1]; ++e) {
+      if (std::ranges::binary_search(held_out, e)) continue;
+      group.lists.push_back(dataset_.StepsOf({e}, false));
+    }
+    if (group.lists.empty())
+      ThrowUser(sources.files[f]->path().string(),
+                ": all of its episodes are held out for validation; give more of them, or "
+                "train.validation_fraction=0");
+    groups.push_back(std::move(group));
+  }
+  return groups;
 }
 
 void Trainer::BuildModel() {
@@ -163,9 +183,27 @@ policy::NamedTensors Trainer::Generators() {
   return states;
 }
 
-torch::Tensor Trainer::NextWindows() {
-  sampler_->Next(index_);
-  return torch::from_blob(index_.data(), {std::ssize(index_)}, torch::kInt64).to(device_);
+Trainer::Planned Trainer::NextWindows() {
+  const size_t ahead = pictures_ ? static_cast<size_t>(config_.loader.prefetch) : 0;
+  while (planned_.size() < 1 + ahead) {
+    const int64_t batch = config_.train.batch_size;
+    const int parts = config_.train.accumulate * ranks_.size();
+    Planned next{.windows = std::vector<int64_t>(static_cast<size_t>(batch * parts))};
+    sampler_->Next(next.windows);
+    next.epoch = sampler_->epoch();
+    next.offset = sampler_->offset();
+    if (pictures_)
+      for (int micro = 0; micro < config_.train.accumulate; ++micro)
+        pictures_->Ask(next.windows.data() + FirstOfPart(micro), batch);
+    planned_.push_back(std::move(next));
+  }
+  Planned now = std::move(planned_.front());
+  planned_.pop_front();
+  return now;
+}
+
+int64_t Trainer::FirstOfPart(int micro) const {
+  return (int64_t{micro} * ranks_.size() + ranks_.rank()) * config_.train.batch_size;
 }
 
 torch::Tensor Trainer::PartOf(const torch::Tensor& windows, int micro,
@@ -174,8 +212,7 @@ torch::Tensor Trainer::PartOf(const torch::Tensor& windows, int micro,
   if (windows.size(0) == batch) return windows;
   // The loss is the mean over all labels of all windows of the step, and the parts differ in how
   // many of theirs lie before their episode's end. Each rank knows them all.
-  const torch::Tensor part =
-      windows.narrow(0, (int64_t{micro} * ranks_.size() + ranks_.rank()) * batch, batch);
+  const torch::Tensor part = windows.narrow(0, FirstOfPart(micro), batch);
   const int horizon = policy().spec().horizon;
   *weight =
       dataset_.NumLabels(part, horizon) * ranks_.size() / dataset_.NumLabels(windows, horizon);
@@ -183,7 +220,10 @@ torch::Tensor Trainer::PartOf(const torch::Tensor& windows, int micro,
 }
 
 void Trainer::Step() {
-  const torch::Tensor windows = NextWindows();
+  Planned planned = NextWindows();
+  const torch::Tensor windows =
+      torch::from_blob(planned.windows.data(), {std::ssize(planned.windows)}, torch::kInt64)
+          .to(device_);
   const policy::PolicySpec& spec = policy().spec();
   torch::Tensor loss;
   for (int micro = 0; micro < config_.train.accumulate; ++micro) {
@@ -192,6 +232,7 @@ void Trainer::Step() {
     {
       Timed timed(&times_, "data");
       batch = dataset_.Gather(PartOf(windows, micro, &weight), spec.n_obs_steps, spec.horizon);
+      if (pictures_) batch.observation.images = pictures_->Take();
     }
     {
       Timed timed(&times_, "forward");
@@ -215,8 +256,8 @@ void Trainer::Step() {
   sums_.select(0, 3).add_(1).mul_(result.bad);
   ++state_.step;
   ++state_.logged;
-  state_.epoch = sampler_->epoch();
-  state_.offset = sampler_->offset();
+  state_.epoch = planned.epoch;
+  state_.offset = planned.offset;
 }
 
 void Trainer::Log() {
@@ -266,13 +307,13 @@ double Trainer::ValidationLoss() {
       const int64_t begin = count * ranks_.rank() / ranks_.size(),
                     end = count * (ranks_.rank() + 1) / ranks_.size();
       // A rank without a part of the last chunk computes all the same: the others gather from it.
-      const torch::Tensor index =
-          torch::from_blob(validation_steps_.data() + at + begin,
-                           {std::max<int64_t>(end - begin, 1)}, torch::kInt64)
-              .to(device_);
-      sum += averaged.Loss(dataset_.Gather(index, spec.n_obs_steps, spec.horizon))
-                 .total.item<double>() *
-             static_cast<double>(end - begin);
+      int64_t* windows = validation_steps_.data() + at + begin;
+      const int64_t mine = std::max<int64_t>(end - begin, 1);
+      policy::Batch batch =
+          dataset_.Gather(torch::from_blob(windows, {mine}, torch::kInt64).to(device_),
+                          spec.n_obs_steps, spec.horizon);
+      if (pictures_) batch.observation.images = pictures_->Load(windows, mine);
+      sum += averaged.Loss(batch).total.item<double>() * static_cast<double>(end - begin);
     }
   });
   ranks_.Sum(sum);

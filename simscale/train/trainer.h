@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "simscale/train/memory_dataset.h"
 #include "simscale/train/metrics.h"
 #include "simscale/train/model.h"
+#include "simscale/train/picture_feed.h"
 #include "simscale/train/ranks.h"
 #include "simscale/train/run.h"
 #include "simscale/train/run_dir.h"
@@ -43,7 +45,14 @@ class Trainer {
   struct Due {
     bool validate = false, evaluate = false, save = false;
   };
+  /// The windows of one step, of all ranks, and where the sampler stands after them.
+  struct Planned {
+    std::vector<int64_t> windows;
+    int64_t epoch = 0, offset = 0;
+  };
   void LoadDataset();
+  std::vector<SampleGroup> TrainingGroups(const Sources& sources,
+                                          const std::vector<int64_t>& held_out) const;
   void BuildModel();
   /// On rank 0: where the loop stood, and the generators of all ranks that the run had, one after
   /// the other.
@@ -52,8 +61,10 @@ class Trainer {
   void Restore(const std::filesystem::path& checkpoint, std::string generators);
 
   void Step();
-  /// The windows of the next step, of all ranks.
-  torch::Tensor NextWindows();
+  /// The next step's. The pictures of some steps more are being read by then.
+  Planned NextWindows();
+  /// Where this rank's windows begin for micro-batch `micro`.
+  int64_t FirstOfPart(int micro) const;
   /// This rank's part of them for micro-batch `micro`, and the part's share of the loss, in ranks.
   torch::Tensor PartOf(const torch::Tensor& windows, int micro, torch::Tensor* weight) const;
   void Log();
@@ -83,6 +94,7 @@ class Trainer {
   torch::Device device_;
   std::string dataset_hash_, model_hash_, task_config_, mujoco_version_, env_name_;
   MemoryDataset dataset_;
+  std::unique_ptr<PictureFeed> pictures_;  ///< null: the policy sees none
   std::vector<int64_t> train_steps_, validation_steps_;
   std::unique_ptr<ShuffledSampler> sampler_;
   std::unique_ptr<Model> model_;
@@ -90,7 +102,7 @@ class Trainer {
   LoopState state_;
   torch::Tensor
       sums_;  ///< [4] since the last record: loss, grad norm, skipped; steps skipped in a row
-  std::vector<int64_t> index_;
+  std::deque<Planned> planned_;  ///< drawn ahead
   double last_loss_ = 0, last_success_ = -1;
   Stopwatch clock_;
   TimeSplit times_;
