@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 out=runs/bench
-all=(startup policy_latency likeness loader render step_rollout success rl step_randomize soak step_panda step_suite rl_suite) # the quick ones first
+all=(startup policy_latency likeness loader render step_rollout success rl step_randomize scale soak step_panda step_suite rl_suite) # the quick ones first
 with_wheels=(step_randomize soak step_panda step_suite) # need requirements-bench.txt
 for binary in build/release/bin/*_bench; do
   if [ -x "$binary" ]; then all+=("$(basename "$binary" _bench)"); fi

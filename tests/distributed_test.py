@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -194,6 +196,38 @@ def test_a_rank_owns_its_part(folder: Path, simscale_in: Callable) -> None:
             for rank in (0, 1)
         )
     assert sizes["part"] <= 0.55 * sizes["whole"]
+
+
+def test_fsdp_trains_what_one_process_has_no_memory_for(folder: Path, simscale_bin: Path) -> None:
+    settings = [
+        "--model",
+        "bc_transformer_33m",
+        "--dataset",
+        "reach.h5",
+        "train.eval_every=0",
+        "train.steps=2",
+    ]
+    sides = {
+        "alone": ["--batch-size", "4"],
+        "spread": ["--batch-size", "2", "--nproc", "2", "train.strategy=fsdp"],
+    }
+    limit = 650 << 20
+    done = {
+        name: subprocess.run(
+            [simscale_bin, "train", *settings, *more, "--checkpoint-dir", f"limit_{name}"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
+        )
+        for name, more in sides.items()
+    }
+    assert done["spread"].returncode == 0, done["spread"].stderr
+    assert done["alone"].returncode == 1
+    assert "rank 0 has not enough memory" in done["alone"].stderr
+    assert done["alone"].stderr.count("error:") == 1
+    assert not (folder / "limit_alone/latest").exists()
 
 
 def workers(agent: int) -> list[int]:

@@ -1,10 +1,16 @@
 #include "simscale/train/model.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <limits>
 #include <utility>
 
 namespace simscale::train {
 namespace {
+
+constexpr int kOwnPages = 4 << 20;  // bytes
 
 OptimizerConfig OptimizerConfigOf(const LoopConfig& config) {
   return {.name = config.optimizer,
@@ -58,11 +64,17 @@ Optimizer::StepResult Model::Step(double lr, const torch::Tensor& loss, double e
   return result;
 }
 
-std::unique_ptr<Model> MakeModel(const TrainConfig& config, std::shared_ptr<policy::Policy> policy,
-                                 Ranks* ranks, torch::Device device) {
-  const bool sharded = config.train.strategy != "ddp" && ranks->size() > 1;
-  return sharded ? MakeShardedModel(config, std::move(policy), ranks, device)
-                 : MakeReplicatedModel(config, std::move(policy), ranks, device);
+std::unique_ptr<Model> MakeModel(
+    const TrainConfig& config, const std::function<std::shared_ptr<policy::Policy>()>& make_policy,
+    Ranks* ranks, torch::Device device) {
+  if (config.train.strategy == "ddp" || ranks->size() == 1)
+    return MakeReplicatedModel(config, make_policy(), ranks, device);
+#ifdef __GLIBC__
+  // Blocks that come and go would leave holes in the heap, up to twice what is in use: they get
+  // pages of their own, which go back at once.
+  ::mallopt(M_MMAP_THRESHOLD, kOwnPages);
+#endif
+  return MakeShardedModel(config, make_policy(), ranks, device);
 }
 
 }  // namespace simscale::train

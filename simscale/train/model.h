@@ -80,10 +80,11 @@ class Model {
   OptimizerConfig optimizer_config_;
 };
 
-/// policy: on the CPU, with its first weights. strategy and precision are config.train's; one
-/// process alone is always replicated.
-std::unique_ptr<Model> MakeModel(const TrainConfig& config, std::shared_ptr<policy::Policy> policy,
-                                 Ranks* ranks, torch::Device device);
+/// make_policy: gives it on the CPU, with its first weights. strategy and precision are
+/// config.train's; one process alone is always replicated.
+std::unique_ptr<Model> MakeModel(
+    const TrainConfig& config, const std::function<std::shared_ptr<policy::Policy>()>& make_policy,
+    Ranks* ranks, torch::Device device);
 
 std::unique_ptr<Model> MakeReplicatedModel(const TrainConfig& config,
                                            std::shared_ptr<policy::Policy> policy, Ranks* ranks,

@@ -1,6 +1,8 @@
 #include "simscale/train/run.h"
 
 #include <algorithm>
+#include <new>
+#include <string_view>
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -39,6 +41,14 @@ bool AlreadyDone(const TrainConfig& config, TrainResult* result) {
   return true;
 }
 
+[[noreturn]] void ThrowOutOfMemory(int rank) {
+  throw Error(
+      Cat("train: rank ", rank,
+          " has not enough memory. Lower train.batch_size (and raise train.accumulate), set "
+          "train.activation_checkpointing=true, lower loader.cache_mb, or spread the model over "
+          "several processes by train.strategy=fsdp (docs/distributed.md)"));
+}
+
 }  // namespace
 
 TrainResult RunTraining(const TrainConfig& config, const TrainOptions& options,
@@ -56,8 +66,15 @@ TrainResult RunTraining(const TrainConfig& config, const TrainOptions& options,
     return result;
   }
   InterruptGuard guard;
-  Trainer trainer(config, options, hooks);
-  result = trainer.Run();
+  try {
+    Trainer trainer(config, options, hooks);
+    result = trainer.Run();
+  } catch (const std::bad_alloc&) {
+    ThrowOutOfMemory(ranks.rank());
+  } catch (const c10::Error& error) {
+    if (std::string_view(error.what()).find("allocate memory") == std::string_view::npos) throw;
+    ThrowOutOfMemory(ranks.rank());
+  }
   if (!ranks.is_main()) return result;
   if (!result.finished)
     LogInfo("interrupted after step ", result.step, " of ", config.train.steps,

@@ -132,10 +132,13 @@ void Trainer::BuildModel() {
                           .images = dataset_.image_keys,
                           .action_dim = dataset_.action_dim};
   policy::FillSpec(config_.policy, &spec);
-  SeedTorch(config_.seed, TorchStream::kWeights);
-  auto policy = policy::MakePolicy(config_.policy, spec);
-  policy->SetStatistics(dataset_.Statistics(train_steps_), policy::StdFloor(config_.policy));
-  model_ = MakeModel(config_, std::move(policy), &ranks_, device_);
+  const auto make_policy = [&] {
+    SeedTorch(config_.seed, TorchStream::kWeights);
+    auto policy = policy::MakePolicy(config_.policy, spec);
+    policy->SetStatistics(dataset_.Statistics(train_steps_), policy::StdFloor(config_.policy));
+    return policy;
+  };
+  model_ = MakeModel(config_, make_policy, &ranks_, device_);
   dataset_.To(device_);
   sums_ = torch::zeros({4}, torch::dtype(torch::kFloat32).device(device_));
   SeedTorch(config_.seed, TorchStream::kDropout, ranks_.rank());
