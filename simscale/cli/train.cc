@@ -22,7 +22,7 @@ struct Flags {
   std::string model;
   bool resume = false, overwrite = false;
   int nproc = 1;
-  std::string json;
+  std::string profile, json;
 };
 
 /// What is to be trained, and what its dataset says of itself: opening one checks all of it, which
@@ -119,7 +119,8 @@ int Run(const Command& command, const Flags& flags) {
   const dist::Launch launch = dist::JoinTorchrun();
   const train::TrainOptions options{.resume = flags.resume || launch.is_restart,
                                     .overwrite = flags.overwrite && !launch.is_restart,
-                                    .ranks = launch.ranks};
+                                    .ranks = launch.ranks,
+                                    .profile = flags.profile};
   const Output output(flags.json);
   const InterruptGuard guard;
   const train::TrainResult result =
@@ -155,6 +156,8 @@ void AddTrain(Cli& cli) {
       "--nproc", flags->nproc, "N",
       "processes on this machine that train together, each with --batch-size windows a step "
       "(default 1); more machines: start it with torchrun");
+  command.Flag("--profile", flags->profile, "FILE",
+               "write a Chrome trace of ten steps; ui.perfetto.dev shows it");
   AddJsonFlag(command, flags->json);
   command.Run([&command, flags] { return Run(command, *flags); });
 }

@@ -144,7 +144,7 @@ int64_t CountEpisodes(hid_t file) {
 
 struct DatasetReader::Impl {
   fs::path path;
-  std::optional<h5::Source> source;
+  std::unique_ptr<h5::Source> source;
   Handle file;
   int64_t file_bytes = 0, num_steps = 0;
   DatasetMeta meta;
@@ -158,7 +158,7 @@ struct DatasetReader::Impl {
   }
 
   void Open() {
-    source.emplace(path);
+    source = std::make_unique<h5::Source>(path);
     file_bytes = static_cast<int64_t>(source->size());
     std::string where = path.string();
     const h5::Guard guard;

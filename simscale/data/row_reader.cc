@@ -135,13 +135,14 @@ struct RowReader::Impl {
       for (const std::string& name : names) places.push_back(state.file->Locate(state.index, name));
       state.places = std::move(places);
     });
-    if (!state.places[array]) {
+    const std::optional<ArrayPlace>& found = state.places[array];
+    if (!found) {
       const data::Episode episode = state.file->ReadWhole(state.index, names[array]);
       std::memcpy(out, episode.arrays[0].bytes.data() + first * row_bytes[array],
                   static_cast<size_t>(count * row_bytes[array]));
       return;
     }
-    const ArrayPlace& place = *state.places[array];
+    const ArrayPlace& place = *found;
     uint64_t run_offset = 0;
     size_t run_size = 0;  // bytes that lie one after the other in the file, to be read at once
     std::byte* run_out = out;

@@ -165,7 +165,7 @@ WindowBatch WindowLoader::Take() {
   impl_->finished.wait(lock, [&] { return slot->done == slot->windows.size(); });
   impl_->asked.pop_front();
   if (slot->failure) std::rethrow_exception(slot->failure);
-  return {slot};
+  return WindowBatch(slot);
 }
 
 int64_t WindowLoader::asked() const {

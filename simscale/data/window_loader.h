@@ -27,7 +27,7 @@ struct WindowId {
 class WindowBatch {
  public:
   struct Slot;
-  WindowBatch(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
+  explicit WindowBatch(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
   /// [B, count, row bytes] of the i-th of the loader's arrays.
   std::byte* data(size_t i) const;
   int64_t size() const;  ///< B

@@ -104,10 +104,12 @@ void RlConfig::Describe(config::Fields& f) {
           {.help = "observations that the critic alone reads, beside the policy's"});
   f.Struct("ppo", ppo, "the learner");
   f.Struct("run", run, "evaluations and checkpoints");
+  f.Struct("metrics", metrics, "where metrics go");
   f.Struct("policy", policy, "the policy");
 }
 
 void RlConfig::Validate() const {
+  metrics.Validate();
   if (policy.name != "ppo")
     ThrowUser("policy.name must be ppo for reinforcement learning, got '", policy.name, "'");
   const int64_t batch = int64_t{ppo.n_steps} * num_envs;

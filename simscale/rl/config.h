@@ -7,6 +7,7 @@
 
 #include "simscale/config/fields.h"
 #include "simscale/policy/config.h"
+#include "simscale/train/sink.h"
 
 namespace simscale::rl {
 
@@ -68,6 +69,7 @@ struct RlConfig {
   std::vector<std::string> observations, images, critic_observations;
   PpoConfig ppo;
   RunConfig run;
+  train::MetricsConfig metrics;
   policy::PolicyConfig policy = {.name = "ppo"};
 
   void Describe(config::Fields& f);

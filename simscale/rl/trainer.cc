@@ -70,7 +70,7 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
       .flag = "--save-path",
       .config = config::Write(config_),
       .may_differ = {"save_path", "device", "threads", "total_steps", "run.eval_every",
-                     "run.eval_episodes", "run.save_every", "run.keep_last", "from"}};
+                     "run.eval_episodes", "run.save_every", "run.keep_last", "metrics", "from"}};
   const std::optional<fs::path> from =
       PrepareRunDir(folder, {.resume = options_.resume, .overwrite = options_.overwrite}, &lock_);
   if (from) {
@@ -82,9 +82,10 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
   WriteFileAtomic(fs::path(config_.save_path) / "config.yaml",
                   config::ToYaml(config::Write(config_)));
   metrics_ = std::make_unique<train::Metrics>(
-      config_.save_path, from
-                             ? train::Metrics::Resume{.step = state_.step, .redo = !state_.due_done}
-                             : train::Metrics::Resume{});
+      config_.save_path,
+      from ? train::Metrics::Resume{.step = state_.step, .redo = !state_.due_done}
+           : train::Metrics::Resume{},
+      config_.metrics);
   LogInfo(from ? "resume" : "rl", ": ", task_->name(), ", ppo (", policy_->num_parameters(),
           " parameters) on ", device_.is_cuda() ? "cuda" : "cpu", ", ", config_.num_envs,
           " environments, ", threads_, " threads",
@@ -340,8 +341,8 @@ void Trainer::Record(const UpdateStatistics& s, double lr) {
     metrics_->Record(state_.step, "train_reward", status_.reward_terms);
   }
   const double seconds = clock_.seconds();
-  metrics_->RecordTiming(state_.step, {{"steps_per_second", config_.num_envs * config_.ppo.n_steps /
-                                                                (seconds - logged_seconds_)}});
+  const double rate = config_.num_envs * config_.ppo.n_steps / (seconds - logged_seconds_);
+  metrics_->RecordTiming(state_.step, split_.Next(rate, times_, 1));
   logged_seconds_ = seconds;
   status_.kl = s.kl;
   status_.lr = lr;

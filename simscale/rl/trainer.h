@@ -12,6 +12,7 @@
 #include "simscale/rl/learner.h"
 #include "simscale/rl/run.h"
 #include "simscale/rl/running_statistics.h"
+#include "simscale/train/learning.h"
 #include "simscale/train/metrics.h"
 
 namespace simscale::rl {
@@ -76,6 +77,7 @@ class Trainer {
   bool fixed_normalizer_ = false;  ///< the one of the policy that the run started from
   Rollout rollout_;
   std::unique_ptr<train::Metrics> metrics_;
+  train::SplitPerStep split_;
   LoopState state_;
   Status status_;
   Stopwatch clock_;

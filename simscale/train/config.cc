@@ -64,6 +64,14 @@ void LoopConfig::Describe(config::Fields& f) {
            .min = 0,
            .max = 0.9});
   f.Field("log_every", log_every, {.help = "steps between records of the metrics", .min = 1});
+  f.Field(
+      "histogram_every", histogram_every,
+      {.help = "steps between histograms of weights and gradients, for sinks that show them; 0: "
+               "none",
+       .min = 0});
+  f.Field(
+      "picture_every", picture_every,
+      {.help = "steps between samples of the pictures that the policy sees; 0: none", .min = 0});
   f.Field("validate_every", validate_every,
           {.help = "steps between validation losses; 0: only with evaluations and checkpoints",
            .min = 0});
@@ -126,11 +134,13 @@ void TrainConfig::Describe(config::Fields& f) {
   f.Field("images", images,
           {.help = "cameras' pictures that the policy sees, such as front_rgb; empty: none"});
   f.Struct("loader", loader, "how pictures are read");
+  f.Struct("metrics", metrics, "where metrics go");
   f.Struct("train", train, "optimiser and loop");
   f.Struct("policy", policy, "the policy");
 }
 
 void TrainConfig::Validate() const {
+  metrics.Validate();
   std::vector<std::string> known;
   for (const auto& entry : policy::ListPolicies()) known.push_back(entry.name);
   if (std::find(known.begin(), known.end(), policy.name) == known.end())

@@ -7,6 +7,7 @@
 
 #include "simscale/config/fields.h"
 #include "simscale/policy/config.h"
+#include "simscale/train/sink.h"
 
 namespace simscale::train {
 
@@ -34,6 +35,8 @@ struct LoopConfig {
   double ema_decay = 0.999;
   double validation_fraction = 0.05;
   int64_t log_every = 100;
+  int64_t histogram_every = 0;
+  int64_t picture_every = 1000;
   int64_t validate_every = 1000;
   int64_t eval_every = 5000;
   int eval_episodes = 100;
@@ -70,6 +73,7 @@ struct TrainConfig {
   int num_threads = 1;
   std::vector<std::string> observations, images;
   LoaderConfig loader;
+  MetricsConfig metrics;
   LoopConfig train;
   policy::PolicyConfig policy;
 

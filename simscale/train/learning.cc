@@ -1,5 +1,7 @@
 #include "simscale/train/learning.h"
 
+#include <algorithm>
+
 #include "simscale/common/error.h"
 #include "simscale/common/rng.h"
 #include "simscale/policy/runner.h"
@@ -55,6 +57,17 @@ EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy
                .step = step});
   RestoreGenerator(state);
   return result;
+}
+
+MetricList SplitPerStep::Next(double steps_per_second, const TimeSplit& now, int64_t steps) {
+  MetricList list = {{"steps_per_second", steps_per_second}};
+  for (const auto& [part, seconds] : now.parts()) {
+    double& before = before_[part];
+    list.emplace_back(part + "_ms",
+                      1e3 * (seconds - before) / static_cast<double>(std::max<int64_t>(steps, 1)));
+    before = seconds;
+  }
+  return list;
 }
 
 void RecordEvaluation(int64_t step, const EvalResult& evaluation, Metrics* metrics) {

@@ -3,9 +3,11 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
+#include "simscale/common/stopwatch.h"
 #include "simscale/policy/policy.h"
 #include "simscale/policy/tensor_io.h"
 #include "simscale/train/metrics.h"
@@ -35,6 +37,16 @@ void RestoreGenerator(const torch::Tensor& state);
 EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy::Policy>& policy,
                            torch::Device device, const std::string& env_name, int n_episodes,
                            uint64_t seed, int64_t step);
+
+/// Milliseconds a step of each part of a split, from record to record.
+class SplitPerStep {
+ public:
+  /// "steps_per_second" as given, and "<part>_ms" since the last call; steps: done since then.
+  MetricList Next(double steps_per_second, const TimeSplit& now, int64_t steps);
+
+ private:
+  std::map<std::string, double> before_;
+};
 
 /// Records kinds "eval" and "eval_reward".
 void RecordEvaluation(int64_t step, const EvalResult& evaluation, Metrics* metrics);

@@ -10,6 +10,7 @@
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
+#include "simscale/common/log.h"
 
 namespace simscale::train {
 namespace {
@@ -44,11 +45,28 @@ std::filesystem::path Prepare(const std::filesystem::path& path, const Metrics::
 
 }  // namespace
 
-Metrics::Metrics(const std::filesystem::path& run_dir, Resume resume)
-    : path_(Prepare(run_dir / "metrics.jsonl", resume)),
-      board_(run_dir / "tensorboard", resume.step) {
+Metrics::Metrics(const std::filesystem::path& run_dir, Resume resume, const MetricsConfig& config)
+    : path_(Prepare(run_dir / "metrics.jsonl", resume)) {
   fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (fd_ < 0) ThrowIo(path_.string(), ": can't write: ", std::strerror(errno));
+  for (const std::string& name : config.sinks) try {
+      sinks_.push_back(MakeSink(name, run_dir, resume.step));
+    } catch (const std::exception& error) {
+      LogWarning(name, " is left out: ", error.what());
+    }
+}
+
+template <class F>
+void Metrics::ForEachSink(F&& f) {
+  std::erase_if(sinks_, [&](const std::unique_ptr<Sink>& sink) {
+    try {
+      f(*sink);
+      return false;
+    } catch (const std::exception& error) {
+      LogWarning(sink->name(), " is left out from here on: ", error.what());
+      return true;
+    }
+  });
 }
 
 Metrics::~Metrics() { ::close(fd_); }
@@ -61,7 +79,6 @@ void Metrics::Record(int64_t step, const std::string& kind, const MetricList& va
       json[name] = static_cast<int64_t>(value);
     else
       json[name] = value;
-    board_.Scalar(kind + "/" + name, step, value);
   }
   const std::string line = json.dump() + "\n";
   // One write a line: a kill leaves at most the last line incomplete.
@@ -70,11 +87,22 @@ void Metrics::Record(int64_t step, const std::string& kind, const MetricList& va
   while (n < 0 && errno == EINTR);
   if (n != static_cast<ssize_t>(line.size()))
     ThrowIo(path_.string(), ": can't write: ", n < 0 ? std::strerror(errno) : "no space left");
-  board_.Flush();
+  ForEachSink([&](Sink& sink) {
+    sink.Record(step, kind, values);
+    sink.Flush();
+  });
 }
 
 void Metrics::RecordTiming(int64_t step, const MetricList& values) {
-  for (const auto& [name, value] : values) board_.Scalar("time/" + name, step, value);
+  ForEachSink([&](Sink& sink) { sink.Record(step, "time", values); });
+}
+
+void Metrics::Add(int64_t step, const std::string& tag, const Histogram& histogram) {
+  ForEachSink([&](Sink& sink) { sink.Add(step, tag, histogram); });
+}
+
+void Metrics::Add(int64_t step, const std::string& tag, const Picture& picture) {
+  ForEachSink([&](Sink& sink) { sink.Add(step, tag, picture); });
 }
 
 void Metrics::Sync() {

@@ -4,21 +4,18 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "simscale/train/tensorboard.h"
+#include "simscale/train/sink.h"
 
 namespace simscale::train {
 
-/// One record: numbers under short names, in order.
-using MetricList = std::vector<std::pair<std::string, double>>;
-
-/// The sinks of a run: `metrics.jsonl` and a TensorBoard event file.
+/// The metrics of a run: `metrics.jsonl`, and the sinks that were asked for.
 ///
 /// metrics.jsonl holds {"step", "kind", <name>: <number>...} a line and nothing that depends on
-/// the clock: the file of a run that was killed and resumed equals that of one that was not.
-/// What depends on the clock goes to TensorBoard only.
+/// the clock: the file of a run that was killed and resumed equals that of one that was not. It is
+/// what a resumed run knows of the past, so failing to write it is an error; a sink that fails is
+/// told of once, and left out from then on.
 class Metrics {
  public:
   /// What a resumed run keeps: all records up to `step`; of that step itself only the kinds
@@ -27,21 +24,27 @@ class Metrics {
     int64_t step = -1;
     bool redo = false;
   };
-  Metrics(const std::filesystem::path& run_dir, Resume resume);
+  Metrics(const std::filesystem::path& run_dir, Resume resume, const MetricsConfig& config = {});
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
   /// Throws IoError when the disk is full and the like.
   void Record(int64_t step, const std::string& kind, const MetricList& values);
+  /// Kind "time", to the sinks alone.
   void RecordTiming(int64_t step, const MetricList& values);
+  void Add(int64_t step, const std::string& tag, const Histogram& histogram);
+  void Add(int64_t step, const std::string& tag, const Picture& picture);
   /// fsync: afterwards a checkpoint may say that these records exist.
   void Sync();
 
  private:
+  template <class F>
+  void ForEachSink(F&& f);
+
   std::filesystem::path path_;
   int fd_ = -1;
-  TensorBoardWriter board_;
+  std::vector<std::unique_ptr<Sink>> sinks_;
 };
 
 }  // namespace simscale::train

@@ -43,6 +43,8 @@ class Model {
   /// is not finite makes the gradients of all ranks so.
   virtual void Backward(const torch::Tensor& loss, bool last) = 0;
   Optimizer::StepResult Step(double lr, const torch::Tensor& loss, double ema_decay);
+  /// What gradients are multiplied by until Step undoes it; undefined: nothing.
+  torch::Tensor LossScale() const { return scaler_ ? scaler_->scale() : torch::Tensor(); }
   AutocastGuard Autocast() const { return {device_.type(), precision_.autocast}; }
 
   /// f(policy with the averaged weights, in eval mode) on all ranks.
@@ -63,7 +65,6 @@ class Model {
   void SetOptimizer(std::vector<Leaf> leaves, std::vector<torch::Tensor> averages);
   /// "step" and the loss scale.
   policy::NamedTensors Counters() const;
-  torch::Tensor LossScale() const { return scaler_ ? scaler_->scale() : torch::Tensor(); }
   /// loss.backward() with a scaled loss.
   void RunBackward(const torch::Tensor& loss) const;
 

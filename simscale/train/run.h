@@ -51,6 +51,8 @@ struct TrainOptions {
   /// The processes that train together, each with a part of every batch; null: this one alone. All
   /// call RunTraining with the same settings; rank 0 evaluates, writes and reports.
   std::shared_ptr<dist::Communicator> ranks = nullptr;
+  std::filesystem::path profile =
+      {};  ///< a Chrome trace of ten steps goes there (train/step_profiler.h); empty: none
   int64_t stop_after = 0;  ///< leave (as on Ctrl-C) once this step is done; 0: never. For tests.
 };
 

@@ -36,8 +36,8 @@ std::string FirstDifference(const config::Node& old, const config::Node& now,
 
 void RemoveRun(const fs::path& dir) {
   std::vector<fs::path> paths;
-  for (const char* name : {"latest", "best", "tensorboard", "metrics.jsonl", "config.yaml",
-                           "curves.svg", "curves.png"})
+  for (const char* name : {"latest", "best", "tensorboard", "metrics.jsonl", "metrics.csv",
+                           "config.yaml", "curves.svg", "curves.png"})
     paths.push_back(dir / name);
   for (const auto& [step, path] : policy::ListCheckpoints(dir)) paths.push_back(path);
   for (const fs::path& path : paths) {
@@ -101,10 +101,25 @@ RunFolder RunFolderOf(const TrainConfig& config) {
           .config = config::Write(config),
           // The dataset is compared by its content, not by its path. `steps` bends the schedule,
           // but going on for longer is what people resume for.
-          .may_differ = {"checkpoint_dir", "dataset", "mix", "device", "num_threads", "train.steps",
-                         "loader.threads", "loader.prefetch", "loader.cache_mb", "loader.map_files",
-                         "train.strategy", "train.activation_checkpointing", "train.log_every",
-                         "train.eval_every", "train.eval_episodes", "train.save_every",
+          .may_differ = {"checkpoint_dir",
+                         "dataset",
+                         "mix",
+                         "device",
+                         "num_threads",
+                         "train.steps",
+                         "loader.threads",
+                         "loader.prefetch",
+                         "loader.cache_mb",
+                         "loader.map_files",
+                         "metrics",
+                         "train.histogram_every",
+                         "train.picture_every",
+                         "train.strategy",
+                         "train.activation_checkpointing",
+                         "train.log_every",
+                         "train.eval_every",
+                         "train.eval_episodes",
+                         "train.save_every",
                          "train.keep_last"}};
 }
 

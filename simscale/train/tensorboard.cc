@@ -116,15 +116,63 @@ TensorBoardWriter::~TensorBoardWriter() {
   ::close(fd_);
 }
 
-void TensorBoardWriter::Scalar(std::string_view tag, int64_t step, double value) {
-  std::string item;  // Summary.Value { string tag = 1; float simple_value = 2; }
+// Summary { repeated Value value = 1; }, Value { string tag = 1; float simple_value = 2; Image
+// image = 4; HistogramProto histo = 5; }
+void TensorBoardWriter::Value(std::string_view tag, int64_t step, const std::string& fields) {
+  std::string item;
   PutBytes(&item, 1, tag);
-  PutFloat(&item, 2, static_cast<float>(value));
-  std::string summary;  // Summary { repeated Value value = 1; }
+  item += fields;
+  std::string summary;
   PutBytes(&summary, 1, item);
   std::string event = Event(step);
   PutBytes(&event, 5, summary);
   Record(event);
+}
+
+void TensorBoardWriter::Scalar(std::string_view tag, int64_t step, double value) {
+  std::string fields;
+  PutFloat(&fields, 2, static_cast<float>(value));
+  Value(tag, step, fields);
+}
+
+// HistogramProto { double min = 1, max = 2, num = 3, sum = 4, sum_squares = 5; repeated double
+// bucket_limit = 6, bucket = 7, packed; }
+void TensorBoardWriter::AddHistogram(std::string_view tag, int64_t step,
+                                     const Histogram& histogram) {
+  const double width =
+      (histogram.max - histogram.min) / static_cast<double>(histogram.counts.size());
+  double number = 0;
+  std::string limits, counts;
+  for (size_t i = 0; i < histogram.counts.size(); ++i) {
+    const double limit = histogram.min + static_cast<double>(i + 1) * width;
+    PutLittleEndian(&limits, std::bit_cast<uint64_t>(limit));
+    PutLittleEndian(&counts, std::bit_cast<uint64_t>(histogram.counts[i]));
+    number += histogram.counts[i];
+  }
+  std::string proto;
+  PutDouble(&proto, 1, histogram.min);
+  PutDouble(&proto, 2, histogram.max);
+  PutDouble(&proto, 3, number);
+  PutDouble(&proto, 4, histogram.sum);
+  PutDouble(&proto, 5, histogram.sum_of_squares);
+  PutBytes(&proto, 6, limits);
+  PutBytes(&proto, 7, counts);
+  std::string fields;
+  PutBytes(&fields, 5, proto);
+  Value(tag, step, fields);
+}
+
+// Image { int32 height = 1, width = 2, colorspace = 3 (3: RGB); bytes encoded_image_string = 4; }
+void TensorBoardWriter::Image(std::string_view tag, int64_t step, int width, int height,
+                              std::string_view encoded) {
+  std::string image;
+  PutInt(&image, 1, height);
+  PutInt(&image, 2, width);
+  PutInt(&image, 3, 3);
+  PutBytes(&image, 4, encoded);
+  std::string fields;
+  PutBytes(&fields, 4, image);
+  Value(tag, step, fields);
 }
 
 void TensorBoardWriter::Record(const std::string& payload) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "simscale/train/sink.h"
+
 namespace simscale::train {
 
 /// Writes TensorBoard's event files natively: TFRecord framing (length, masked CRC-32C, payload,
@@ -20,11 +22,16 @@ class TensorBoardWriter {
   TensorBoardWriter& operator=(const TensorBoardWriter&) = delete;
 
   void Scalar(std::string_view tag, int64_t step, double value);
+  void AddHistogram(std::string_view tag, int64_t step, const Histogram& histogram);
+  /// encoded: a PNG file.
+  void Image(std::string_view tag, int64_t step, int width, int height, std::string_view encoded);
   /// Hands what was written to the operating system.
   void Flush();
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  /// One value of a summary; its fields beside the tag.
+  void Value(std::string_view tag, int64_t step, const std::string& fields);
   void Record(const std::string& payload);
   std::filesystem::path path_;
   std::string pending_;

@@ -27,6 +27,34 @@ namespace {
 constexpr int64_t kValidationChunk = 2048;  // windows a call: bounds the memory
 constexpr const char* kSums = "metrics.sums";
 constexpr int64_t kValidationWindows = 16384;  // an even sample of more: enough for three digits
+constexpr int kBuckets = 64;                   // of a histogram
+
+/// picture: [H, W, 3] uint8.
+Picture PictureOf(const torch::Tensor& picture) {
+  const torch::Tensor bytes = picture.to(torch::kCPU).contiguous();
+  const auto* data = bytes.const_data_ptr<uint8_t>();
+  return {.width = static_cast<int>(bytes.size(1)),
+          .height = static_cast<int>(bytes.size(0)),
+          .rgb = {data, data + bytes.numel()}};
+}
+
+/// Of the finite ones among the numbers.
+Histogram HistogramOf(const torch::Tensor& tensor) {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor all = tensor.detach().to(torch::kCPU, torch::kFloat64).flatten();
+  const torch::Tensor values = all.masked_select(torch::isfinite(all));
+  Histogram histogram;
+  histogram.counts.resize(kBuckets);
+  if (values.numel() == 0) return histogram;
+  histogram.min = values.min().item<double>();
+  histogram.max = values.max().item<double>();
+  histogram.sum = values.sum().item<double>();
+  histogram.sum_of_squares = values.square().sum().item<double>();
+  if (histogram.min == histogram.max) histogram.max = histogram.min + 1e-12;
+  const torch::Tensor counts = torch::histc(values, kBuckets, histogram.min, histogram.max);
+  std::copy_n(counts.const_data_ptr<double>(), kBuckets, histogram.counts.begin());
+  return histogram;
+}
 
 }  // namespace
 
@@ -35,7 +63,8 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
       options_(options),
       hooks_(hooks),
       ranks_(options.ranks),
-      device_(policy::PickDevice(config.device)) {
+      device_(policy::PickDevice(config.device)),
+      profiler_(options.profile, ranks_.rank(), ranks_.size()) {
   config_.Validate();
   config_.train.Validate();
   if (ranks_.size() > 1 && device_.is_cuda())
@@ -58,7 +87,8 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
     metrics_ = std::make_unique<Metrics>(
         config_.checkpoint_dir,
         from.empty() ? Metrics::Resume{}
-                     : Metrics::Resume{.step = state_.step, .redo = !state_.due_done});
+                     : Metrics::Resume{.step = state_.step, .redo = !state_.due_done},
+        config_.metrics);
     LogInfo(from.empty() ? "train" : "resume", ": ", config_.policy.name, " (",
             policy().num_parameters(), " parameters) on ", device_.is_cuda() ? "cuda" : "cpu",
             ranks_.size() > 1
@@ -223,6 +253,7 @@ torch::Tensor Trainer::PartOf(const torch::Tensor& windows, int micro,
 }
 
 void Trainer::Step() {
+  profiler_.BeginStep();
   Planned planned = NextWindows();
   const torch::Tensor windows =
       torch::from_blob(planned.windows.data(), {std::ssize(planned.windows)}, torch::kInt64)
@@ -233,22 +264,25 @@ void Trainer::Step() {
     policy::Batch batch;
     torch::Tensor weight, total;
     {
-      Timed timed(&times_, "data");
+      StepPart part(&times_, "data");
       batch = dataset_.Gather(PartOf(windows, micro, &weight), spec.n_obs_steps, spec.horizon);
       if (pictures_) batch.observation.images = pictures_->Take();
     }
     {
-      Timed timed(&times_, "forward");
+      StepPart part(&times_, "forward");
       const AutocastGuard autocast = model_->Autocast();
       model_->BeginForward();
       total = model_->policy().Loss(batch).total;
       if (weight.defined()) total = total * weight;
     }
-    Timed timed(&times_, "backward");
-    model_->Backward(total, micro + 1 == config_.train.accumulate);
+    {
+      StepPart part(&times_, "backward");
+      model_->Backward(total, micro + 1 == config_.train.accumulate);
+    }
     loss = loss.defined() ? loss + total.detach() : total.detach();
+    if (micro + 1 == config_.train.accumulate) Show(batch);
   }
-  Timed timed(&times_, "optimise");
+  StepPart part(&times_, "optimise");
   const auto result = model_->Step(LearningRate(config_.train, state_.step), loss,
                                    EmaDecay(config_.train.ema_decay, state_.step));
   // Sums stay on the device, so that a step never waits for it.
@@ -261,6 +295,28 @@ void Trainer::Step() {
   ++state_.logged;
   state_.epoch = planned.epoch;
   state_.offset = planned.offset;
+}
+
+void Trainer::Show(const policy::Batch& batch) {
+  const int64_t step = state_.step + 1;
+  const auto due = [&](int64_t every) { return metrics_ && every > 0 && step % every == 0; };
+  if (pictures_ && due(config_.train.picture_every)) {
+    const StepPart part(&times_, "show");
+    for (size_t i = 0; i < batch.observation.images.size(); ++i)
+      metrics_->Add(step, "pictures/" + dataset_.image_keys[i].name,
+                    PictureOf(batch.observation.images[i][0]));
+  }
+  // A sharded model has none of its own weights here, and is not gathered for the looks of it.
+  if (model_->in_parts() || !due(config_.train.histogram_every)) return;
+  const StepPart part(&times_, "show");
+  const torch::Tensor scale = model_->LossScale();
+  for (const auto& item : policy().named_parameters()) {
+    metrics_->Add(step, "weights/" + item.key(), HistogramOf(item.value()));
+    const torch::Tensor& gradient = item.value().grad();
+    if (gradient.defined())
+      metrics_->Add(step, "gradients/" + item.key(),
+                    HistogramOf(scale.defined() ? gradient / scale : gradient));
+  }
 }
 
 void Trainer::Log() {
@@ -279,8 +335,8 @@ void Trainer::Log() {
                       {"lr", LearningRate(config_.train, state_.step - 1)},
                       {"epoch", static_cast<double>(state_.epoch)},
                       {"skipped", static_cast<double>(state_.skipped)}});
-    metrics_->RecordTiming(state_.step, {{"steps_per_second", static_cast<double>(state_.logged) /
-                                                                  (seconds - logged_seconds_)}});
+    const double rate = static_cast<double>(state_.logged) / (seconds - logged_seconds_);
+    metrics_->RecordTiming(state_.step, split_.Next(rate, times_, state_.logged));
   }
   logged_seconds_ = seconds;
   if (sum[3] >= config_.train.max_bad_steps)

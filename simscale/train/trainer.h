@@ -10,6 +10,7 @@
 #include "simscale/common/stopwatch.h"
 #include "simscale/policy/checkpoint.h"
 #include "simscale/policy/policy.h"
+#include "simscale/train/learning.h"
 #include "simscale/train/memory_dataset.h"
 #include "simscale/train/metrics.h"
 #include "simscale/train/model.h"
@@ -18,6 +19,7 @@
 #include "simscale/train/run.h"
 #include "simscale/train/run_dir.h"
 #include "simscale/train/sampler.h"
+#include "simscale/train/step_profiler.h"
 
 namespace simscale::train {
 
@@ -67,6 +69,8 @@ class Trainer {
   int64_t FirstOfPart(int micro) const;
   /// This rank's part of them for micro-batch `micro`, and the part's share of the loss, in ranks.
   torch::Tensor PartOf(const torch::Tensor& windows, int micro, torch::Tensor* weight) const;
+  /// Pictures and histograms, where this step shows some.
+  void Show(const policy::Batch& batch);
   void Log();
   double ValidationLoss();
   Due DueNow() const;
@@ -99,6 +103,7 @@ class Trainer {
   std::unique_ptr<ShuffledSampler> sampler_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Metrics> metrics_;
+  StepProfiler profiler_;
   LoopState state_;
   torch::Tensor
       sums_;  ///< [4] since the last record: loss, grad norm, skipped; steps skipped in a row
@@ -106,6 +111,7 @@ class Trainer {
   double last_loss_ = 0, last_success_ = -1;
   Stopwatch clock_;
   TimeSplit times_;
+  SplitPerStep split_;
   double logged_seconds_ = 0;
 };
 
