@@ -4,16 +4,14 @@ same bits whoever is killed."""
 from __future__ import annotations
 
 import json
-import os
-import random
 import resource
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import kill_now_and_then
 from safetensors.numpy import load_file
 
 SETTINGS = [
@@ -230,19 +228,6 @@ def test_fsdp_trains_what_one_process_has_no_memory_for(folder: Path, simscale_b
     assert not (folder / "limit_alone/latest").exists()
 
 
-def workers(agent: int) -> list[int]:
-    """The processes that this torchrun has started."""
-    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
-    names = {int(pid): Path(f"/proc/{pid}/comm") for pid in children}
-    return [pid for pid, name in names.items() if name.exists() and name.read_text().startswith("simscale")]
-
-
-def newest(run: Path) -> str:
-    """The name of the last checkpoint, "" before the first."""
-    latest = run / "latest"
-    return latest.readlink().name if latest.is_symlink() else ""
-
-
 @pytest.mark.parametrize(
     "more", [[], [*TRANSFORMER, "train.strategy=fsdp", "train.precision=fp16"]], ids=["ddp", "fsdp_fp16"]
 )
@@ -262,18 +247,7 @@ def test_killed_ranks_change_no_bit(
     whole, cut = (f"{name}{len(more)}" for name in ("whole", "cut"))
     simscale_in(folder)("train", *settings, "--checkpoint-dir", whole, "--nproc", 2)
     running = start(folder, ["train", *settings, "--checkpoint-dir", cut, "--nproc", 2])
-    process = running.process
-    kills, moments = 0, random.Random(0)
-    while kills < 3 and process.poll() is None:
-        run = folder / cut
-        before = newest(run)
-        while process.poll() is None and newest(run) == before:
-            time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.2))
-        alive = workers(process.pid)
-        if len(alive) == 2:
-            os.kill(moments.choice(alive), signal.SIGKILL)
-            kills += 1
+    kills = kill_now_and_then(running.process, folder / cut, 3)
     code, _, stderr = running.end(300)
     assert code == 0, stderr
     assert kills > 0

@@ -5,6 +5,7 @@
 #include "simscale/cli/evaluate_hook.h"
 #include "simscale/cli/output.h"
 #include "simscale/cli/run_report.h"
+#include "simscale/cli/workers.h"
 #include "simscale/common/console.h"
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -13,6 +14,7 @@
 #include "simscale/common/stopwatch.h"
 #include "simscale/common/text.h"
 #include "simscale/config/node.h"
+#include "simscale/dist/launch.h"
 #include "simscale/rl/run.h"
 #include "simscale/tasks/registry.h"
 
@@ -22,6 +24,7 @@ namespace {
 struct Flags {
   std::string env_name;
   bool resume = false, overwrite = false, watch = false;
+  int nproc = 1;
   std::string sweep, json;
 };
 
@@ -114,9 +117,13 @@ std::string ResultAsText(const rl::RlResult& result) {
       result.has_success);
 }
 
-rl::RlResult RunOne(const rl::RlConfig& config, const Flags& flags) {
+rl::RlResult RunOne(const rl::RlConfig& config, const Flags& flags,
+                    const dist::Launch& launch = {}) {
   const auto task = tasks::MakeTask(tasks::LoadTaskConfig(config.env_name, config.task));
-  rl::RlOptions options{.resume = flags.resume, .overwrite = flags.overwrite};
+  rl::RlOptions options{.resume = flags.resume || launch.is_restart,
+                        .overwrite = flags.overwrite && !launch.is_restart};
+  options.ranks = launch.ranks;
+  options.ranks_here = launch.local_size;
   if (flags.watch) options.watch = Watch();
   return rl::RunRl(config, task, options, EvaluateOn(task));
 }
@@ -155,10 +162,19 @@ int Run(const Command& command, const Flags& flags) {
   if (flags.resume && flags.overwrite)
     ThrowUser("--resume and --overwrite exclude each other: choose one");
   const InterruptGuard guard;
-  if (!flags.sweep.empty()) return RunSweep(command, flags);
+  if (!flags.sweep.empty()) {
+    if (flags.nproc != 1) ThrowUser("--sweep and --nproc exclude each other: sweep one by one");
+    return RunSweep(command, flags);
+  }
   const rl::RlConfig config = Compose(command, flags, {});
+  if (flags.nproc != 1) {
+    config.Validate();  // as each process will: said once
+    dist::BecomeTorchrun(flags.nproc, CommandOfWorkers());
+  }
+  const dist::Launch launch = dist::JoinTorchrun();
   const Output output(flags.json);
-  const rl::RlResult result = RunOne(config, flags);
+  const rl::RlResult result = RunOne(config, flags, launch);
+  if (!launch.is_main) return result.finished ? kOk : kInterrupted;
   output.Json(ResultAsJson(result).dump(1) + "\n");
   if (Interrupted(result)) return kInterrupted;
   output.Text(ResultAsText(result));
@@ -181,6 +197,9 @@ void AddRl(Cli& cli) {
   command.FieldFlag("--from", "from", "CHECKPOINT");
   command.FieldFlag("--device", "device", "DEVICE");
   AddTaskFlags(command);
+  command.Flag("--nproc", flags->nproc, "N",
+               "processes on this machine that learn together, each with --num-envs environments "
+               "(default 1); more machines: start it with torchrun");
   command.Switch("--resume", flags->resume, "go on with what lies in the run folder");
   command.Switch("--overwrite", flags->overwrite, "delete what lies in the run folder");
   command.Flag("--sweep", flags->sweep, "\"KEY=A,B KEY=C,D\"",

@@ -4,7 +4,7 @@
 #include "simscale/cli/evaluate_hook.h"
 #include "simscale/cli/output.h"
 #include "simscale/cli/run_report.h"
-#include "simscale/cli/torch_backend.h"
+#include "simscale/cli/workers.h"
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
@@ -84,20 +84,6 @@ train::TrainHooks MakeHooks(const Request& request, const std::vector<std::strin
                "evaluations use the present one");
   }
   return EvaluateOn(task);
-}
-
-/// Our own command without --nproc: that of each process.
-std::vector<std::string> CommandOfWorkers() {
-  const std::string text = ReadFile("/proc/self/cmdline");
-  const std::vector<std::string> all = Split(text, '\0');
-  std::vector<std::string> kept = {TorchExecutable()};
-  for (size_t i = 1; i + 1 < all.size(); ++i) {  // each ends in a zero
-    if (all[i] == "--nproc")
-      ++i;
-    else if (!all[i].starts_with("--nproc="))
-      kept.push_back(all[i]);
-  }
-  return kept;
 }
 
 std::string ResultAsJson(const train::TrainResult& result) {

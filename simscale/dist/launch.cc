@@ -43,6 +43,7 @@ Launch JoinTorchrun() {
   if (!worker) return {};
   return {.ranks = worker->world_size > 1 ? Communicator::Join(*worker, kTimeout) : nullptr,
           .is_main = worker->rank == 0,
+          .local_size = worker->local_size,
           .is_restart = worker->restart > 0};
 }
 

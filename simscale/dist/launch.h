@@ -13,6 +13,7 @@ class Communicator;
 struct Launch {
   std::shared_ptr<Communicator> ranks;  ///< all of the processes; null: this one is alone
   bool is_main = true;                  ///< rank 0, or alone
+  int local_size = 1;                   ///< processes on this machine
   bool is_restart = false;              ///< started anew after one of the processes died
 };
 

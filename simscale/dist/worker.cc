@@ -38,6 +38,9 @@ std::optional<Worker> WorkerFromEnvironment() {
   worker.world_size = Number("WORLD_SIZE", Variable("WORLD_SIZE"), 1, kMost);
   worker.rank = Number("RANK", Variable("RANK"), 0, worker.world_size - 1);
   worker.local_rank = Number("LOCAL_RANK", Variable("LOCAL_RANK"), 0, worker.world_size - 1);
+  if (set("LOCAL_WORLD_SIZE"))
+    worker.local_size =
+        Number("LOCAL_WORLD_SIZE", Variable("LOCAL_WORLD_SIZE"), 1, worker.world_size);
   worker.master_address = Variable("MASTER_ADDR");
   worker.master_port = Number("MASTER_PORT", Variable("MASTER_PORT"), 1, 65535);
   if (set("TORCHELASTIC_RESTART_COUNT"))

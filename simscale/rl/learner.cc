@@ -39,8 +39,11 @@ policy::NamedTensors AllParameters(const policy::GaussianPolicy& policy, const C
 
 PpoLearner::PpoLearner(std::shared_ptr<policy::GaussianPolicy> policy,
                        std::shared_ptr<Critic> critic, const PpoConfig& config, int num_threads,
-                       torch::Device device)
-    : config_(config), device_(device), pool_(device.is_cpu() ? num_threads : 1) {
+                       torch::Device device, Average average)
+    : config_(config),
+      device_(device),
+      average_(std::move(average)),
+      pool_(device.is_cpu() ? num_threads : 1) {
   const policy::NamedTensors all = AllParameters(*policy, *critic);
   for (const auto& [name, tensor] : all) parameters_.push_back(tensor);
   optimizer_ = std::make_unique<train::Optimizer>(
@@ -98,6 +101,22 @@ void PpoLearner::CollectGradients(Shard& shard) {
   }
 }
 
+void PpoLearner::AverageOverRanks(torch::Tensor* record) {
+  std::vector<torch::Tensor> pieces;
+  for (const torch::Tensor& parameter : parameters_)
+    pieces.push_back(parameter.grad().defined() ? parameter.grad().flatten()
+                                                : torch::zeros({parameter.numel()}));
+  pieces.push_back(record->to(torch::kFloat32));
+  const torch::Tensor all = torch::cat(pieces);
+  average_(all);
+  int64_t at = 0;
+  for (torch::Tensor& parameter : parameters_) {
+    parameter.mutable_grad() = all.narrow(0, at, parameter.numel()).view(parameter.sizes());
+    at += parameter.numel();
+  }
+  *record = all.narrow(0, at, record->numel()).to(record->dtype());
+}
+
 torch::Tensor PpoLearner::GradientStep(const Experience& batch, double lr, double entropy_coef,
                                        bool critic_only) {
   const int64_t size = batch.u.size(0);
@@ -132,6 +151,7 @@ torch::Tensor PpoLearner::GradientStep(const Experience& batch, double lr, doubl
     sum = sum.defined() ? sum + record : record;
     if (num_shards > 1) CollectGradients(shard);
   }
+  if (average_) AverageOverRanks(&sum);
   const auto step = optimizer_->Step(lr, sum[kTotal]);
   return torch::cat({sum / static_cast<double>(num_shards), step.grad_norm.reshape({1}),
                      step.bad.reshape({1})})

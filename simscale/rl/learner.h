@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -27,8 +28,12 @@ struct UpdateStatistics {
 /// that way, and the sums don't depend on how many there are.
 class PpoLearner {
  public:
+  /// Replaces a tensor by its mean over the processes that learn together.
+  using Average = std::function<void(torch::Tensor)>;
+
+  /// average: empty for a process alone.
   PpoLearner(std::shared_ptr<policy::GaussianPolicy> policy, std::shared_ptr<Critic> critic,
-             const PpoConfig& config, int num_threads, torch::Device device);
+             const PpoConfig& config, int num_threads, torch::Device device, Average average = {});
 
   /// critic_only: the policy stays as it is. Draws the order of the steps from torch's CPU
   /// generator. Ends early past target_kl.
@@ -50,6 +55,8 @@ class PpoLearner {
              bool critic_only);
   /// Moves a shard's gradients into the parameters' own.
   void CollectGradients(Shard& shard);
+  /// Gradients and the record, over the processes: one message a step.
+  void AverageOverRanks(torch::Tensor* record);
   /// One step of the optimiser. Returns float64 on the CPU: means by LossRecord, then the
   /// gradient's norm, and 1 if the step was not made.
   torch::Tensor GradientStep(const Experience& batch, double lr, double entropy_coef,
@@ -57,6 +64,7 @@ class PpoLearner {
 
   PpoConfig config_;
   torch::Device device_;
+  Average average_;
   std::vector<torch::Tensor> parameters_;
   std::unique_ptr<train::Optimizer> optimizer_;
   std::vector<Shard> shards_;

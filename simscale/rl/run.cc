@@ -43,6 +43,7 @@ RlResult RunRl(const RlConfig& config, std::shared_ptr<const env::Task> task,
   InterruptGuard guard;
   Trainer trainer(config, std::move(task), options, hooks);
   RlResult result = trainer.Run();
+  if (!trainer.is_main()) return result;
   if (result.already_done)
     LogInfo(config.save_path, ": all ", config.total_steps, " steps are done already");
   else if (!result.finished)

@@ -32,6 +32,10 @@ struct RlOptions {
   bool resume = false, overwrite = false;
   int64_t stop_after = 0;  ///< leave (as on Ctrl-C) once this step is done; 0: never. For tests.
   std::function<void(const Status&)> watch;  ///< in place of the line of progress
+  /// The processes that learn together, each with config.num_envs environments of its own; null:
+  /// this one alone. Rank 0 evaluates, writes and reports.
+  std::shared_ptr<dist::Communicator> ranks = nullptr;
+  int ranks_here = 1;  ///< of them on this machine: they share its cores
 };
 
 /// One evaluation of a run.

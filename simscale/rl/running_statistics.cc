@@ -45,6 +45,11 @@ void RunningStatistics::Update(double value) {
   Merge(1, std::span(&value, 1), std::span(&zero, 1));
 }
 
+void RunningStatistics::Merge(const RunningStatistics& other) {
+  SIMSCALE_CHECK(other.mean_.size() == mean_.size());
+  if (other.count_ > 0) Merge(other.count_, other.mean_, other.squares_);
+}
+
 double RunningStatistics::variance(int i) const {
   return count_ > 0 ? squares_[static_cast<size_t>(i)] / count_ : 1;
 }
@@ -80,12 +85,19 @@ void RewardScaler::Scale(std::span<const double> reward, std::span<const unsigne
   for (size_t n = 0; n < returns_.size(); ++n) {
     returns_[n] = returns_[n] * gamma_ + reward[n];
     statistics_.Update(returns_[n]);
+    fresh_.Update(returns_[n]);
   }
   const double scale = 1 / std::sqrt(statistics_.variance(0) + 1e-8);
   for (size_t n = 0; n < returns_.size(); ++n) {
     scaled[n] = static_cast<float>(std::clamp(reward[n] * scale, -clip_, clip_));
     if (done[n]) returns_[n] = 0;
   }
+}
+
+void RewardScaler::Settle(const std::vector<RunningStatistics>& fresh_of_all) {
+  for (const RunningStatistics& fresh : fresh_of_all) settled_.Merge(fresh);
+  statistics_ = settled_;
+  fresh_ = RunningStatistics(1);
 }
 
 std::vector<double> RewardScaler::State() const {
@@ -100,6 +112,8 @@ void RewardScaler::SetState(std::span<const double> state) {
     throw ShapeError(Cat("the reward scaler of ", returns_.size(), " rows has a state of ",
                          own + returns_.size(), ", got ", state.size()));
   statistics_.SetState(state.first(own));
+  settled_ = statistics_;
+  fresh_ = RunningStatistics(1);
   std::copy(state.begin() + static_cast<std::ptrdiff_t>(own), state.end(), returns_.begin());
 }
 

@@ -14,6 +14,8 @@ class RunningStatistics {
   /// rows [count, size], `stride` numbers apart (>= size). All finite.
   void Update(std::span<const float> rows, int64_t count, int64_t stride);
   void Update(double value);  ///< of size 1
+  /// What others have seen, of the same size.
+  void Merge(const RunningStatistics& other);
 
   double count() const { return count_; }
   const std::vector<double>& mean() const { return mean_; }
@@ -37,6 +39,12 @@ class RewardScaler {
  public:
   RewardScaler(int num_rows, double gamma, double clip);
 
+  /// What was seen since the last Settle.
+  const RunningStatistics& fresh() const { return fresh_; }
+  /// Puts what all processes have seen since then in the place of what this one has: fresh() of
+  /// each, in the order of the ranks.
+  void Settle(const std::vector<RunningStatistics>& fresh_of_all);
+
   /// One step of all rows, in order: [N] each.
   void Scale(std::span<const double> reward, std::span<const unsigned char> done,
              std::span<float> scaled);
@@ -46,7 +54,7 @@ class RewardScaler {
 
  private:
   double gamma_, clip_;
-  RunningStatistics statistics_{1};
+  RunningStatistics statistics_{1}, settled_{1}, fresh_{1};
   std::vector<double> returns_;
 };
 

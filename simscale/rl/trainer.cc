@@ -1,9 +1,9 @@
 #include "simscale/rl/trainer.h"
 
-#include <mujoco/mujoco.h>
-
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include "simscale/common/error.h"
 #include "simscale/common/interrupt.h"
@@ -17,6 +17,7 @@
 #include "simscale/rl/adopt.h"
 #include "simscale/rl/gae.h"
 #include "simscale/rl/task_spec.h"
+#include "simscale/rl/vectors.h"
 #include "simscale/train/curves.h"
 #include "simscale/train/learning.h"
 #include "simscale/train/run_dir.h"
@@ -35,15 +36,6 @@ policy::StateStatistics AsStatistics(const RunningStatistics& running) {
   return statistics;
 }
 
-torch::Tensor AsTensor(const std::vector<double>& values) {
-  return torch::tensor(values, torch::kFloat64);
-}
-
-std::vector<double> AsVector(const torch::Tensor& tensor) {
-  const torch::Tensor t = tensor.contiguous();
-  return {t.data_ptr<double>(), t.data_ptr<double>() + t.numel()};
-}
-
 }  // namespace
 
 Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
@@ -53,14 +45,19 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
       has_success_(HasSuccess(*task_)),
       options_(options),
       hooks_(hooks),
+      ranks_(options.ranks),
       device_(policy::PickDevice(config.device)),
-      threads_(config.threads > 0 ? config.threads : ThreadPool::HardwareThreads()),
+      threads_(config.threads > 0
+                   ? config.threads
+                   : std::max(1, ThreadPool::HardwareThreads() / options.ranks_here)),
       observation_statistics_(0),
       privileged_statistics_(NumObservations(*task_, config.critic_observations)),
       reward_scaler_(config.num_envs, config.ppo.gamma, config.ppo.reward_clip) {
   config_.env_name = config_.env_name.empty() ? task_->name() : config_.env_name;
   config_.Validate();
   config_.ppo.Validate();
+  if (ranks_.size() > 1 && device_.is_cuda())
+    ThrowUser("device: several processes learn on CPUs so far, not on cuda; give --device cpu");
   policy::SetTorchThreads(1);  // the learner has threads of its own
   if (!config_.from.empty()) AdoptPolicyConfig(&config_);
   BuildModel();
@@ -71,25 +68,36 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
       .config = config::Write(config_),
       .may_differ = {"save_path", "device", "threads", "total_steps", "run.eval_every",
                      "run.eval_episodes", "run.save_every", "run.keep_last", "metrics", "from"}};
-  const std::optional<fs::path> from =
-      PrepareRunDir(folder, {.resume = options_.resume, .overwrite = options_.overwrite}, &lock_);
-  if (from) {
-    Restore(*from);
+  std::string from;
+  ranks_.OnMain([&] {
+    from =
+        PrepareRunDir(folder, {.resume = options_.resume, .overwrite = options_.overwrite}, &lock_)
+            .value_or(fs::path())
+            .string();
+    return true;
+  });
+  ranks_.Share(&from);
+  if (!from.empty()) {
+    Restore(from);
   } else if (!config_.from.empty()) {
     AdoptWeights(config_.from, *policy_);
     fixed_normalizer_ = true;
   }
-  WriteFileAtomic(fs::path(config_.save_path) / "config.yaml",
-                  config::ToYaml(config::Write(config_)));
-  metrics_ = std::make_unique<train::Metrics>(
-      config_.save_path,
-      from ? train::Metrics::Resume{.step = state_.step, .redo = !state_.due_done}
-           : train::Metrics::Resume{},
-      config_.metrics);
-  LogInfo(from ? "resume" : "rl", ": ", task_->name(), ", ppo (", policy_->num_parameters(),
-          " parameters) on ", device_.is_cuda() ? "cuda" : "cpu", ", ", config_.num_envs,
-          " environments, ", threads_, " threads",
-          from ? Cat(", from step ", state_.step) : std::string());
+  ranks_.OnMain([&] {
+    WriteFileAtomic(fs::path(config_.save_path) / "config.yaml",
+                    config::ToYaml(config::Write(config_)));
+    metrics_ = std::make_unique<train::Metrics>(
+        config_.save_path,
+        from.empty() ? train::Metrics::Resume{}
+                     : train::Metrics::Resume{.step = state_.step, .redo = !state_.due_done},
+        config_.metrics);
+    LogInfo(from.empty() ? "rl" : "resume", ": ", task_->name(), ", ppo (",
+            policy_->num_parameters(), " parameters) on ", device_.is_cuda() ? "cuda" : "cpu",
+            ranks_.size() > 1 ? Cat(" in ", ranks_.size(), " processes of") : std::string(","), " ",
+            config_.num_envs, " environments, ", threads_, " threads",
+            from.empty() ? std::string() : Cat(", from step ", state_.step));
+    return true;
+  });
 }
 
 void Trainer::BuildModel() {
@@ -98,10 +106,13 @@ void Trainer::BuildModel() {
   policy_ = std::make_shared<policy::GaussianPolicy>(spec, config_.policy.ppo);
   policy_->InitializeOrthogonally();
   policy_->SetActionBounds(ActionBounds(*task_, false), ActionBounds(*task_, true));
+  const uint64_t seed = DeriveSeed(config_.seed, SeedUse::kTraining);
   const env::BatchedEnvConfig env_config{
       .num_envs = config_.num_envs,
       .num_threads = threads_,
-      .seed = DeriveSeed(config_.seed, SeedUse::kTraining),
+      .seed = ranks_.is_main()
+                  ? seed
+                  : DeriveSeed(seed + static_cast<uint64_t>(ranks_.rank()), SeedUse::kTraining),
       .autoreset = env::AutoresetMode::kSameStep,
       .dump_dir = (fs::path(config_.save_path) / "dumps").string(),
       .curriculum = true};
@@ -111,44 +122,17 @@ void Trainer::BuildModel() {
   critic_->InitializeOrthogonally();
   policy_->to(device_);
   critic_->to(device_);
-  learner_ = std::make_unique<PpoLearner>(policy_, critic_, config_.ppo, threads_, device_);
+  PpoLearner::Average average;
+  if (ranks_.size() > 1)
+    average = [this](torch::Tensor tensor) {
+      ranks_.Sum(tensor);
+      tensor.div_(ranks_.size());
+    };
+  learner_ = std::make_unique<PpoLearner>(policy_, critic_, config_.ppo, threads_, device_,
+                                          std::move(average));
   observation_statistics_ = RunningStatistics(spec.state_dim());
   state_.lr = config_.ppo.lr;
-  train::SeedTorch(config_.seed, train::TorchStream::kRlActions);
-}
-
-policy::NamedTensors Trainer::OptimizerState() {
-  policy::NamedTensors state = learner_->optimizer().State();
-  for (const auto& [name, tensor] : policy::StateOf(*critic_))
-    state.emplace_back("critic." + name, tensor);
-  return state;
-}
-
-void Trainer::Restore(const fs::path& checkpoint) {
-  const policy::CheckpointInfo info = policy::ReadCheckpointInfo(checkpoint);
-  if (info.spec != policy_->spec() || info.model_hash != task_->model().hash())
-    ThrowUser(config_.save_path, ": the run was made with another version of the task '",
-              task_->name(), "'; start a new one");
-  policy::CopyInto(policy::SafetensorsFile::Read(checkpoint / "model.safetensors"), "",
-                   policy::StateOf(*policy_));
-  const auto file = policy::SafetensorsFile::Read(checkpoint / "optimizer.safetensors");
-  policy::CopyInto(file, "", OptimizerState());
-  const auto read = [&](const char* name) {
-    const policy::TensorInfo* tensor = file.Find(name);
-    if (!tensor) ThrowUser(file.where(), ": lacks the tensor '", name, "'");
-    return policy::ReadTensor(file, *tensor);
-  };
-  observation_statistics_.SetState(AsVector(read("statistics.observation")));
-  privileged_statistics_.SetState(AsVector(read("statistics.privileged")));
-  reward_scaler_.SetState(AsVector(read("statistics.reward")));
-  fixed_normalizer_ = read("statistics.fixed").item<double>() > 0;
-  collector_->SetState({.rows = read("env.rows"),
-                        .keys = read("env.keys"),
-                        .stack = read("env.stack"),
-                        .episodes = read("env.episodes")});
-  train::RestoreGenerators(file, device_);
-  const fs::path path = checkpoint / "state.json";
-  state_ = LoopStateFromJson(ReadFile(path), path.string());
+  train::SeedTorch(config_.seed, train::TorchStream::kRlActions, ranks_.rank());
 }
 
 double Trainer::Share() const {
@@ -164,18 +148,25 @@ double Trainer::LearningRate() const {
 
 void Trainer::UpdateNormalizers() {
   const int64_t rows = rollout_.state.size(0) * rollout_.state.size(1);
+  const auto update = [&](RunningStatistics* statistics, std::span<const float> values,
+                          int64_t stride) {
+    if (ranks_.size() == 1) return statistics->Update(values, rows, stride);
+    RunningStatistics fresh(static_cast<int>(statistics->mean().size()));
+    fresh.Update(values, rows, stride);
+    for (const RunningStatistics& of_rank : OfAllRanks(fresh)) statistics->Merge(of_rank);
+  };
   if (config_.ppo.normalize_observations && !fixed_normalizer_) {
     const int64_t stride = rollout_.state.size(2) * rollout_.state.size(3);
     const int64_t present = stride - rollout_.state.size(3);
     const std::span all(rollout_.state.data_ptr<float>(),
                         static_cast<size_t>(rollout_.state.numel()));
-    observation_statistics_.Update(all.subspan(static_cast<size_t>(present)), rows, stride);
+    update(&observation_statistics_, all.subspan(static_cast<size_t>(present)), stride);
     policy_->SetStatistics(AsStatistics(observation_statistics_), kStdFloor);
   }
   if (const int64_t p = rollout_.privileged.size(2); p > 0) {
     const std::span all(rollout_.privileged.data_ptr<float>(),
                         static_cast<size_t>(rollout_.privileged.numel()));
-    privileged_statistics_.Update(all, rows, p);
+    update(&privileged_statistics_, all, p);
     critic_->SetPrivilegedStatistics(AsStatistics(privileged_statistics_), kStdFloor);
   }
 }
@@ -280,6 +271,7 @@ void Trainer::Update() {
     const Timed timed(&times_, "prepare");
     if (first) UpdateNormalizers();
     experience = Prepare();
+    if (ranks_.size() > 1) reward_scaler_.Settle(OfAllRanks(reward_scaler_.fresh()));
   }
   const double lr = LearningRate();
   const bool critic_only = state_.update < config_.ppo.critic_warmup;
@@ -298,15 +290,34 @@ void Trainer::Update() {
     else if (statistics.kl < 0.5 * config_.ppo.desired_kl)
       state_.lr = std::min(config_.ppo.lr_max, state_.lr * 1.5);
   }
-  state_.step += int64_t{config_.num_envs} * config_.ppo.n_steps;
+  state_.step += int64_t{config_.num_envs} * config_.ppo.n_steps * ranks_.size();
   ++state_.update;
   state_.bad_steps += statistics.num_bad;
   Record(statistics, lr);
   CheckHealth(statistics);
 }
 
+EpisodeSums Trainer::TakeEpisodes() {
+  EpisodeSums sums = collector_->TakeEpisodes();
+  if (ranks_.size() == 1) return sums;
+  std::vector<double> numbers = {static_cast<double>(sums.episodes),
+                                 static_cast<double>(sums.successes),
+                                 static_cast<double>(sums.non_finite),
+                                 static_cast<double>(sums.total_length), sums.total_return};
+  numbers.insert(numbers.end(), sums.reward_terms.begin(), sums.reward_terms.end());
+  const torch::Tensor all = AsTensor(numbers);
+  ranks_.Sum(all);
+  const std::vector<double> sum = AsVector(all);
+  return {.episodes = std::llround(sum[0]),
+          .successes = std::llround(sum[1]),
+          .non_finite = std::llround(sum[2]),
+          .total_length = std::llround(sum[3]),
+          .total_return = sum[4],
+          .reward_terms = {sum.begin() + 5, sum.end()}};
+}
+
 void Trainer::Record(const UpdateStatistics& s, double lr) {
-  const EpisodeSums sums = collector_->TakeEpisodes();
+  const EpisodeSums sums = TakeEpisodes();
   state_.quarantined += sums.non_finite;
   double std = 0;
   {
@@ -324,6 +335,7 @@ void Trainer::Record(const UpdateStatistics& s, double lr) {
                               {"lr", lr},
                               {"skipped", static_cast<double>(state_.bad_steps)},
                               {"quarantined", static_cast<double>(state_.quarantined)}};
+  if (!metrics_) return;
   metrics_->Record(state_.step, "train", values);
   if (sums.episodes > 0) {
     const auto count = static_cast<double>(sums.episodes);
@@ -341,7 +353,8 @@ void Trainer::Record(const UpdateStatistics& s, double lr) {
     metrics_->Record(state_.step, "train_reward", status_.reward_terms);
   }
   const double seconds = clock_.seconds();
-  const double rate = config_.num_envs * config_.ppo.n_steps / (seconds - logged_seconds_);
+  const double rate =
+      config_.num_envs * config_.ppo.n_steps * ranks_.size() / (seconds - logged_seconds_);
   metrics_->RecordTiming(state_.step, split_.Next(rate, times_, 1));
   logged_seconds_ = seconds;
   status_.kl = s.kl;
@@ -363,8 +376,9 @@ void Trainer::CheckHealth(const UpdateStatistics& s) const {
                   (fs::path(config_.save_path) / "latest").string()));
 }
 
-bool Trainer::Interrupted() const {
-  return InterruptRequested() || (options_.stop_after > 0 && state_.step >= options_.stop_after);
+bool Trainer::Interrupted() {
+  return ranks_.AnyStops(InterruptRequested()) ||
+         (options_.stop_after > 0 && state_.step >= options_.stop_after);
 }
 
 bool Trainer::Evaluate(train::EvalResult* result) {
@@ -395,12 +409,12 @@ bool Trainer::RunDue(int64_t before) {
     return false;
   }
   train::EvalResult evaluation;
-  if (evaluate) {
-    if (!Evaluate(&evaluation)) {
-      state_.due_done = false;
-      Save(-1, false);
-      return false;
-    }
+  if (evaluate && !ranks_.OnMain([&] { return Evaluate(&evaluation); })) {
+    state_.due_done = false;
+    Save(-1, false);
+    return false;
+  }
+  if (evaluate && ranks_.is_main()) {
     status_.evaluated = true;
     status_.eval_success = has_success_ ? evaluation.success_rate : -1;
     status_.eval_return = evaluation.mean_return;
@@ -425,44 +439,9 @@ bool Trainer::RunDue(int64_t before) {
       }
     }
     Save(result ? result->success_rate : -1, best);
-    if (evaluate || last) DrawRun();
+    if ((evaluate || last) && ranks_.is_main()) DrawRun();
   }
   return true;
-}
-
-void Trainer::Save(double success_rate, bool best) {
-  const Timed timed(&times_, "save");
-  metrics_->Sync();
-  policy::NamedTensors model = policy::StateOf(*policy_);
-  policy::NamedTensors optimizer = OptimizerState();
-  optimizer.emplace_back("statistics.observation", AsTensor(observation_statistics_.State()));
-  optimizer.emplace_back("statistics.privileged", AsTensor(privileged_statistics_.State()));
-  optimizer.emplace_back("statistics.reward", AsTensor(reward_scaler_.State()));
-  optimizer.emplace_back("statistics.fixed", AsTensor({fixed_normalizer_ ? 1.0 : 0.0}));
-  const Collector::State envs = collector_->GetState();
-  optimizer.emplace_back("env.rows", envs.rows);
-  optimizer.emplace_back("env.keys", envs.keys);
-  optimizer.emplace_back("env.stack", envs.stack);
-  optimizer.emplace_back("env.episodes", envs.episodes);
-  for (const auto& state : train::GeneratorStates(device_)) optimizer.push_back(state);
-  model = policy::ToCpu(model);
-  optimizer = policy::ToCpu(optimizer);
-
-  policy::CheckpointContent content;
-  content.info.spec = policy_->spec();
-  content.info.step = state_.step;
-  content.info.seed = config_.seed;
-  content.info.success_rate = success_rate;
-  content.info.num_parameters = policy_->num_parameters();
-  content.info.model_hash = task_->model().hash();
-  content.info.task_config = task_->ResolvedYaml();
-  content.info.mujoco_version = mj_versionString();
-  content.info.torch_version = TORCH_VERSION;
-  content.tensors = {{"model.safetensors", policy::AsBytes(model)},
-                     {"optimizer.safetensors", policy::AsBytes(optimizer)}};
-  content.texts = {{"state.json", LoopStateToJson(state_)},
-                   {"config.yaml", config::ToYaml(config::Write(config_))}};
-  train::PublishCheckpoint(config_.save_path, content, best, config_.run.keep_last);
 }
 
 double Trainer::SecondsOfWork() const {
@@ -486,7 +465,8 @@ RlResult Trainer::Run() {
   const bool already_done = state_.due_done && begin >= config_.total_steps;
   bool go_on = state_.due_done || RunDue(begin - 1);
   {
-    simscale::Progress line("rl", config_.total_steps, "steps", begin);
+    std::optional<simscale::Progress> line;
+    if (ranks_.is_main()) line.emplace("rl", config_.total_steps, "steps", begin);
     while (go_on && state_.step < config_.total_steps) {
       const int64_t before = state_.step;
       Update();
@@ -495,6 +475,7 @@ RlResult Trainer::Run() {
       status_.total_steps = config_.total_steps;
       status_.update = state_.update;
       status_.steps_per_second = static_cast<double>(state_.step - begin) / clock_.seconds();
+      if (!line) continue;
       if (options_.watch) {
         status_.time_split.clear();
         for (const auto& [part, seconds] : times_.parts())
@@ -503,7 +484,7 @@ RlResult Trainer::Run() {
       } else {
         std::string extra = Cat("return ", Fixed(status_.mean_return, 2));
         if (status_.success >= 0) extra += Cat("  success ", Fixed(100 * status_.success, 1), " %");
-        line.Update(std::min(state_.step, config_.total_steps), extra);
+        line->Update(std::min(state_.step, config_.total_steps), extra);
       }
     }
   }
@@ -520,7 +501,7 @@ RlResult Trainer::Run() {
       static_cast<double>(state_.step - begin) / std::max(1e-9, SecondsOfWork());
   result.evaluations = evaluations_;
   result.time_seconds = times_.parts();
-  if (already_done) return result;
+  if (already_done || !ranks_.is_main()) return result;
   LogInfo(state_.step - begin, " steps in ", HumanSeconds(result.seconds), ": ",
           times_.Summary(result.seconds));
   return result;

@@ -36,10 +36,16 @@ class Trainer {
   Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task, const RlOptions& options,
           const train::TrainHooks& hooks);
   RlResult Run();
+  bool is_main() const { return ranks_.is_main(); }
 
  private:
   void BuildModel();
+  /// All ranks take what rank 0 reads.
   void Restore(const std::filesystem::path& checkpoint);
+  void RestoreEnvironments(const policy::SafetensorsFile& file);
+  /// What each rank's rows of a state are, of all ranks.
+  torch::Tensor OfAllRanks(const torch::Tensor& rows);
+  std::vector<RunningStatistics> OfAllRanks(const RunningStatistics& statistics);
   policy::NamedTensors OptimizerState();
 
   void Update();
@@ -54,17 +60,19 @@ class Trainer {
   void CheckHealth(const UpdateStatistics& statistics) const;
   bool RunDue(int64_t before);
   bool Evaluate(train::EvalResult* result);
+  EpisodeSums TakeEpisodes();    ///< of all ranks
   double SecondsOfWork() const;  ///< without evaluations and checkpoints
   bool IsBest(const train::EvalResult* evaluation) const;
   void Save(double success_rate, bool best);
   void DrawRun();  ///< curves.svg and curves.png
-  bool Interrupted() const;
+  bool Interrupted();
 
   RlConfig config_;
   std::shared_ptr<const env::Task> task_;
   bool has_success_;
   RlOptions options_;
   train::TrainHooks hooks_;
+  train::Ranks ranks_;
   std::unique_ptr<FolderLock> lock_;
   torch::Device device_;
   int threads_;

@@ -31,6 +31,18 @@ void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device
   RestoreGenerators(states);
 }
 
+policy::NamedTensors GeneratorStatesOfAll(torch::Device device, Ranks* ranks) {
+  policy::NamedTensors states = GeneratorStates(device);
+  if (ranks->size() > 1) states.emplace_back("rng.ranks", ranks->Gather(states[0].second));
+  return states;
+}
+
+void RestoreOwnGenerator(const std::string& all, int rank) {
+  const int64_t size = GeneratorStates(torch::kCPU)[0].second.numel(), at = rank * size;
+  if (std::ssize(all) >= at + size)
+    RestoreGenerator(torch::from_blob(const_cast<char*>(all.data()) + at, {size}, torch::kUInt8));
+}
+
 void RestoreGenerators(const policy::NamedTensors& states) {
   RestoreGenerator(states.at(0).second);
   if (states.size() < 2) return;

@@ -11,6 +11,7 @@
 #include "simscale/policy/policy.h"
 #include "simscale/policy/tensor_io.h"
 #include "simscale/train/metrics.h"
+#include "simscale/train/ranks.h"
 #include "simscale/train/run.h"
 
 /// What the loops of imitation (train/trainer.h) and of reinforcement learning (rl/trainer.h)
@@ -26,6 +27,13 @@ void SeedTorch(uint64_t seed, TorchStream stream, int rank = 0);
 policy::NamedTensors GeneratorStates(torch::Device device);
 /// Throws UserError if the file lacks the CPU's. CUDA's may be missing: the run began elsewhere.
 void RestoreGenerators(const policy::SafetensorsFile& file, torch::Device device);
+
+/// GeneratorStates, and on several processes "rng.ranks": the CPU's of all of them, one after the
+/// other. All ranks call it.
+policy::NamedTensors GeneratorStatesOfAll(torch::Device device, Ranks* ranks);
+/// This rank's of the bytes of "rng.ranks". A rank that the run did not have before goes on with
+/// numbers of its own.
+void RestoreOwnGenerator(const std::string& all, int rank);
 
 /// states: as GeneratorStates gives them.
 void RestoreGenerators(const policy::NamedTensors& states);

@@ -204,16 +204,7 @@ void Trainer::Restore(const fs::path& checkpoint, std::string generators) {
   state_ = LoopStateFromJson(state, "rank 0's state");
   sampler_->Seek(state_.epoch, state_.offset);
   sums_.narrow(0, 0, 3).zero_();  // rank 0 holds what all of them had
-  // A rank that the run did not have before goes on with numbers of its own.
-  const int64_t size = GeneratorStates(device_)[0].second.numel(), at = ranks_.rank() * size;
-  if (std::ssize(generators) >= at + size)
-    RestoreGenerator(torch::from_blob(generators.data() + at, {size}, torch::kUInt8));
-}
-
-policy::NamedTensors Trainer::Generators() {
-  policy::NamedTensors states = GeneratorStates(device_);
-  if (ranks_.size() > 1) states.emplace_back("rng.ranks", ranks_.Gather(states[0].second));
-  return states;
+  RestoreOwnGenerator(generators, ranks_.rank());
 }
 
 Trainer::Planned Trainer::NextWindows() {
@@ -416,7 +407,7 @@ bool Trainer::RunDue() {
   const Due due = DueNow();
   const bool stops = Interrupted();
   if (!stops && !due.validate) return true;
-  const policy::NamedTensors generators = Generators();
+  const policy::NamedTensors generators = GeneratorStatesOfAll(device_, &ranks_);
   if (stops || due.save) FoldSums();
   EvalResult evaluation;
   bool go_on = !stops;

@@ -83,8 +83,6 @@ class Trainer {
   /// false if an interrupt cut it short.
   bool Judge(const std::shared_ptr<policy::Policy>& averaged, EvalResult* evaluation);
   bool IsBest(const EvalResult* evaluation) const;
-  /// The generators of all ranks.
-  policy::NamedTensors Generators();
   void Save(double success_rate, bool best, const policy::NamedTensors& generators);
   /// Each rank writes its part of the model beside the checkpoint that is to come.
   void WriteParts(const ModelTensors& tensors, policy::CheckpointContent* content);
