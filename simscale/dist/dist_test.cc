@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <optional>
 #include <thread>
 #include <tuple>
 #include <vector>
@@ -33,8 +34,8 @@ int FreePort() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof(address);
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
   ::close(fd);
   return ntohs(address.sin_port);
 }
@@ -86,7 +87,9 @@ TEST_F(WorkerTest, ReadsWhatTorchrunSets) {
   SetAll();
   ::setenv("TORCHELASTIC_RESTART_COUNT", "2", 1);
   ::setenv("TORCHELASTIC_USE_AGENT_STORE", "True", 1);
-  const Worker worker = WorkerFromEnvironment().value();
+  const std::optional<Worker> found = WorkerFromEnvironment();
+  ASSERT_TRUE(found.has_value());
+  const Worker worker = found.value_or(Worker());
   EXPECT_EQ(worker.rank, 1);
   EXPECT_EQ(worker.world_size, 4);
   EXPECT_EQ(worker.local_rank, 1);
@@ -268,10 +271,11 @@ TEST_P(ShardedTest, LearnsAsOneProcessDoes) {
                 sharded.EndBackward(/*last=*/part == 1);
               }
               const torch::NoGradGuard no_grad;
-              for (ShardLeaf leaf : sharded.leaves()) {
-                ASSERT_TRUE(leaf.values.grad().defined());
-                leaf.values.sub_(kRate * leaf.values.grad());
-                leaf.values.mutable_grad().reset();
+              for (const ShardLeaf& leaf : sharded.leaves()) {
+                torch::Tensor values = leaf.values;
+                ASSERT_TRUE(values.grad().defined());
+                values.sub_(kRate * values.grad());
+                values.mutable_grad().reset();
               }
               // Between steps no rank holds more than its part.
               EXPECT_EQ(stack.second->weight.storage().nbytes(), 0U);

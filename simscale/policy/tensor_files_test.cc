@@ -18,10 +18,11 @@ using ::testing::HasSubstr;
 
 TEST(SliceNameTest, RoundTrip) {
   EXPECT_EQ(SliceName("net.weight", 128), "net.weight@128");
-  const auto id = ParseSliceName("exp_avg.net.weight@128");
-  ASSERT_TRUE(id);
-  EXPECT_EQ(id->tensor, "exp_avg.net.weight");
-  EXPECT_EQ(id->begin, 128);
+  const auto found = ParseSliceName("exp_avg.net.weight@128");
+  ASSERT_TRUE(found.has_value());
+  const SliceId id = found.value_or(SliceId());
+  EXPECT_EQ(id.tensor, "exp_avg.net.weight");
+  EXPECT_EQ(id.begin, 128);
   for (const char* whole : {"net.weight", "a@", "a@-1", "a@1x"})
     EXPECT_FALSE(ParseSliceName(whole)) << whole;
 }
@@ -71,7 +72,10 @@ TEST_F(TensorFilesTest, PartsMakeUpTheirTensors) {
   const TensorInfo* w = file.Find("w");
   ASSERT_TRUE(w && file.Find("b"));
   EXPECT_EQ(w->shape, (std::vector<int64_t>{2, 3}));
-  EXPECT_EQ(std::memcmp(file.Bytes(*w).data(), values_.data(), sizeof(values_)), 0);
+  std::array<float, 6> whole{};
+  ASSERT_EQ(file.Bytes(*w).size(), sizeof whole);
+  std::memcpy(whole.data(), file.Bytes(*w).data(), sizeof whole);
+  EXPECT_EQ(whole, values_);
   EXPECT_EQ(file.tensors().size(), 2U);
 }
 

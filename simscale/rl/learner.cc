@@ -37,9 +37,9 @@ policy::NamedTensors AllParameters(const policy::GaussianPolicy& policy, const C
 
 }  // namespace
 
-PpoLearner::PpoLearner(std::shared_ptr<policy::GaussianPolicy> policy,
-                       std::shared_ptr<Critic> critic, const PpoConfig& config, int num_threads,
-                       torch::Device device, Average average)
+PpoLearner::PpoLearner(const std::shared_ptr<policy::GaussianPolicy>& policy,
+                       const std::shared_ptr<Critic>& critic, const PpoConfig& config,
+                       int num_threads, torch::Device device, Average average)
     : config_(config),
       device_(device),
       average_(std::move(average)),

@@ -32,8 +32,9 @@ class PpoLearner {
   using Average = std::function<void(torch::Tensor)>;
 
   /// average: empty for a process alone.
-  PpoLearner(std::shared_ptr<policy::GaussianPolicy> policy, std::shared_ptr<Critic> critic,
-             const PpoConfig& config, int num_threads, torch::Device device, Average average = {});
+  PpoLearner(const std::shared_ptr<policy::GaussianPolicy>& policy,
+             const std::shared_ptr<Critic>& critic, const PpoConfig& config, int num_threads,
+             torch::Device device, Average average = {});
 
   /// critic_only: the policy stays as it is. Draws the order of the steps from torch's CPU
   /// generator. Ends early past target_kl.

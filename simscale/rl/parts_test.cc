@@ -290,7 +290,7 @@ TEST(DirectGradient, EqualsAutogradOfTheLosses) {
 }
 
 TEST(DirectGradient, LeavesToAutogradWhatItDoesNotCover) {
-  const auto covers = [](policy::GaussianConfig config, PpoConfig ppo = {}) {
+  const auto covers = [](const policy::GaussianConfig& config, const PpoConfig& ppo = {}) {
     const GaussianPolicy gaussian(Spec(3, 2), config);
     return DirectGradient::Covers(gaussian, Critic(gaussian.spec(), config, ppo, 0));
   };
@@ -379,7 +379,7 @@ TEST(ObservationStack, KeepsTheLastOnesAndBeginsWithTheFirst) {
   EXPECT_THAT(stack.state(), ElementsAre(1, 2, 10, 20, 3, 4, 3, 4));
   EXPECT_THAT(stack.privileged(), ElementsAre(7, 8));
   try {
-    ObservationStack(spec, {"c"}, view);
+    const ObservationStack wrong(spec, {"c"}, view);
     FAIL();
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), HasSubstr("'c'"));

@@ -124,7 +124,7 @@ void Trainer::BuildModel() {
   critic_->to(device_);
   PpoLearner::Average average;
   if (ranks_.size() > 1)
-    average = [this](torch::Tensor tensor) {
+    average = [this](const torch::Tensor& tensor) {
       ranks_.Sum(tensor);
       tensor.div_(ranks_.size());
     };
