@@ -34,7 +34,7 @@ Model::Model(const TrainConfig& config, std::shared_ptr<policy::Policy> policy, 
   if (precision_.scales_loss) scaler_.emplace(device);
 }
 
-void Model::SetOptimizer(std::vector<Leaf> leaves, std::vector<torch::Tensor> averages) {
+void Model::SetOptimizer(const std::vector<Leaf>& leaves, std::vector<torch::Tensor> averages) {
   optimizer_ = std::make_unique<Optimizer>(leaves, optimizer_config_);
   std::vector<torch::Tensor> values;
   for (const Leaf& leaf : leaves) values.push_back(leaf.values);

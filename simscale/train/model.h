@@ -62,7 +62,7 @@ class Model {
  protected:
   Model(const TrainConfig& config, std::shared_ptr<policy::Policy> policy, Ranks* ranks,
         torch::Device device);
-  void SetOptimizer(std::vector<Leaf> leaves, std::vector<torch::Tensor> averages);
+  void SetOptimizer(const std::vector<Leaf>& leaves, std::vector<torch::Tensor> averages);
   /// "step" and the loss scale.
   policy::NamedTensors Counters() const;
   /// loss.backward() with a scaled loss.

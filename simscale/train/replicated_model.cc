@@ -25,9 +25,9 @@ class ReplicatedModel : public Model {
     policy_->to(device);
     averaged_->to(device);
     averaged_->eval();
-    std::vector<Leaf> leaves = LeavesOf(NamedParameters(*policy_));
+    const std::vector<Leaf> leaves = LeavesOf(NamedParameters(*policy_));
     for (const Leaf& leaf : leaves) names_.push_back(leaf.name);
-    SetOptimizer(std::move(leaves), averaged_->parameters());
+    SetOptimizer(leaves, averaged_->parameters());
     if (config.train.activation_checkpointing) RecomputeBlocks(*policy_);
     if (ranks->communicator())
       parallel_ = std::make_unique<dist::DataParallel>(*policy_, ranks->communicator());

@@ -22,7 +22,7 @@ std::string FirstDifference(const config::Node& old, const config::Node& now,
   if (std::find(may_differ.begin(), may_differ.end(), path) != may_differ.end()) return "";
   if (old.kind == config::Node::Kind::kMap && now.kind == config::Node::Kind::kMap) {
     for (const auto& [key, value] : now.map) {
-      const std::string below = path.empty() ? key : path + "." + key;
+      const std::string below = path.empty() ? key : Cat(path, ".", key);
       const config::Node* before = old.Find(key);
       if (!before) continue;  // a setting that the older version lacked has its default
       std::string difference = FirstDifference(*before, value, below, may_differ);

@@ -22,8 +22,9 @@ inline double LearningRate(const LoopConfig& config, int64_t step) {
   if (step < warmup) return config.lr * static_cast<double>(step + 1) / static_cast<double>(warmup);
   if (config.schedule == "constant") return config.lr;
   if (config.schedule == "step") {
-    const auto falls = static_cast<double>((step - warmup) / config.step_every);
-    return std::max(config.lr * std::pow(config.step_factor, falls), config.lr_min);
+    const int64_t falls = (step - warmup) / config.step_every;
+    return std::max(config.lr * std::pow(config.step_factor, static_cast<double>(falls)),
+                    config.lr_min);
   }
   const int64_t span = std::max<int64_t>(config.steps - 1 - warmup, 1);
   const double share =

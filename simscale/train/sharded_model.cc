@@ -61,7 +61,7 @@ class ShardedModel : public Model {
       leaves.push_back({.name = {}, .values = leaf.values, .decays = leaf.decays});
       averages.push_back(leaf.values.clone());
     }
-    SetOptimizer(std::move(leaves), std::move(averages));
+    SetOptimizer(leaves, std::move(averages));
     sum_norms_ = [this](torch::Tensor square) { ranks_->Sum(std::move(square)); };
   }
 
