@@ -90,8 +90,8 @@ class Bench {
       report.bytes_per_window += plain.row_bytes(i) * config_.window;
     report.same_bytes = Compare(plain, reading) && Compare(kept, cached);
     for (int64_t e = 0; e < kept.num_episodes(); ++e) {  // fills the cache, and the page cache
-      std::byte row[1 << 16];
-      if (kept.row_bytes(0) <= int64_t{sizeof row}) kept.Read(e, 0, 0, 1, row);
+      std::vector<std::byte> row(static_cast<size_t>(kept.row_bytes(0)));
+      kept.Read(e, 0, 0, 1, row.data());
     }
     std::vector<double> ours, from_cache, reference;
     for (int repeat = 0; repeat < config_.repeats; ++repeat) {

@@ -1,6 +1,7 @@
 #include "simscale/data/reader.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "simscale/common/error.h"
@@ -290,13 +291,14 @@ std::vector<int64_t> DatasetReader::Filter(const std::string& key) const {
     if (h5::HasLink(file, "mask")) known = h5::LinkNames(h5::OpenGroup(file, "mask").get());
     if (std::ranges::find(known, key) == known.end())
       ThrowUser(path().string(), ": ", UnknownName("filter key", key, known));
+    std::map<std::string, int64_t> by_name;
+    for (int64_t i = 0; i < num_episodes(); ++i) by_name[DemoGroup(i)] = i;
     std::vector<int64_t> episodes;
     for (const std::string& name : h5::ReadNames(h5::OpenGroup(file, "mask").get(), key)) {
-      int64_t i = -1;
-      for (int64_t e = 0; e < num_episodes() && i < 0; ++e)
-        if (name == DemoGroup(e)) i = e;
-      if (i < 0) ThrowUser(where, ": names '", name, "', which is not in the file");
-      episodes.push_back(i);
+      const auto found = by_name.find(name);
+      if (found == by_name.end())
+        ThrowUser(where, ": names '", name, "', which is not in the file");
+      episodes.push_back(found->second);
     }
     if (episodes.empty()) ThrowUser(where, ": names no episode");
     std::ranges::sort(episodes);

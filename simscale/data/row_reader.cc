@@ -32,7 +32,7 @@ class RawFile {
     void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, reader_->descriptor(), 0);
     if (mapped == MAP_FAILED)
       ThrowIo(where(), ": can't map it into memory: ", std::generic_category().message(errno),
-              "; do without train.loader.map_files");
+              "; do without loader.map_files");
     map_ = static_cast<const std::byte*>(mapped);
   }
   ~RawFile() {
@@ -241,18 +241,18 @@ RowReader::RowReader(std::vector<Episode> episodes, std::vector<std::string> arr
   impl_->names = std::move(arrays);
   impl_->options = options;
   for (const std::string& name : impl_->names) {
-    const DatasetReader* first = nullptr;
+    const DatasetReader* checked = nullptr;  // the file of the episode before
     for (const Episode& episode : impl_->episodes) {
       const DatasetReader* reader = episode.file.get();
-      if (reader == first) continue;
+      if (reader == checked) continue;
+      checked = reader;
       const ArrayInfo* info = reader->FindArray(name);
       if (info == nullptr) ThrowUser(reader->path().string(), ": has no array '", name, "'");
-      if (first == nullptr) impl_->arrays.push_back(*info);
+      if (&episode == &impl_->episodes[0]) impl_->arrays.push_back(*info);
       const ArrayInfo& wanted = impl_->arrays.back();
       if (info->dtype != wanted.dtype || info->shape != wanted.shape)
         ThrowUser(reader->path().string(), ": '", name, "' has other types or sizes than in ",
                   impl_->episodes[0].file->path().string());
-      first = first == nullptr ? reader : first;
     }
     int64_t bytes = static_cast<int64_t>(SizeOf(impl_->arrays.back().dtype));
     for (const int64_t n : impl_->arrays.back().shape) bytes *= n;

@@ -116,11 +116,19 @@ void Communicator::Broadcast(std::string* text) {
 
 void Communicator::AllGather(torch::Tensor whole, torch::Tensor part) {
   Guarded(rank(), "gathering from the ranks",
-          [&] { group_->all_gather_single(whole, part)->wait(); });
+          [&] { StartAllGather(std::move(whole), std::move(part))->wait(); });
 }
 
-void Communicator::ReduceScatter(torch::Tensor part, torch::Tensor whole) {
-  Guarded(rank(), "summing gradients", [&] { group_->reduce_scatter_single(part, whole)->wait(); });
+c10::intrusive_ptr<c10d::Work> Communicator::StartAllGather(torch::Tensor whole,
+                                                            torch::Tensor part) {
+  return Guarded(rank(), "gathering from the ranks",
+                 [&] { return group_->all_gather_single(whole, part); });
+}
+
+c10::intrusive_ptr<c10d::Work> Communicator::StartReduceScatter(torch::Tensor part,
+                                                                torch::Tensor whole) {
+  return Guarded(rank(), "summing gradients",
+                 [&] { return group_->reduce_scatter_single(part, whole); });
 }
 
 void Communicator::Barrier() {

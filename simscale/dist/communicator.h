@@ -41,8 +41,11 @@ class Communicator {
   void Broadcast(std::string* text);
   /// whole [size() * n]: the ranks' parts [n] one after the other.
   void AllGather(torch::Tensor whole, torch::Tensor part);
+  /// The same, going on by itself until the result's wait(); the tensors must live as long.
+  c10::intrusive_ptr<c10d::Work> StartAllGather(torch::Tensor whole, torch::Tensor part);
   /// part [n]: the sum over the ranks of their whole [size() * n], of which each gets its part.
-  void ReduceScatter(torch::Tensor part, torch::Tensor whole);
+  /// Goes on by itself likewise.
+  c10::intrusive_ptr<c10d::Work> StartReduceScatter(torch::Tensor part, torch::Tensor whole);
   void Barrier();
 
   /// For c10d's own classes.

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <thread>
+#include <torch/csrc/distributed/c10d/Work.hpp>
 #include <tuple>
 #include <vector>
 
@@ -125,7 +126,8 @@ TEST(CommunicatorTest, SumsGathersAndScatters) {
     ranks->AllGather(whole, torch::full({2}, r));
     EXPECT_TRUE(torch::equal(whole, torch::tensor({0.0F, 0.0F, 1.0F, 1.0F, 2.0F, 2.0F})));
     torch::Tensor part = torch::empty({2});
-    ranks->ReduceScatter(part, torch::arange(6).to(torch::kFloat32) * (r + 1));
+    const torch::Tensor mine = torch::arange(6).to(torch::kFloat32) * (r + 1);
+    ranks->StartReduceScatter(part, mine)->wait();
     EXPECT_TRUE(torch::equal(part, torch::tensor({12 * r, 12 * r + 6})));
 
     std::string text = ranks->is_main() ? "from rank 0" : "";

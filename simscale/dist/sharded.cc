@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <map>
-#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/Work.hpp>
 #include <utility>
 
 #include "simscale/common/error.h"
@@ -183,9 +183,7 @@ void Sharded::StartGather(Unit& unit) {
         std::vector<torch::Tensor>(first, first + static_cast<std::ptrdiff_t>(unit.num_leaves)));
   }
   unit.sent = unit.sent.to(unit.whole.scalar_type());
-  Guarded(communicator_->rank(), "gathering parameters", [&] {
-    unit.gathering = communicator_->group()->all_gather_single(unit.whole, unit.sent);
-  });
+  unit.gathering = communicator_->StartAllGather(unit.whole, unit.sent);
 }
 
 void Sharded::FinishGather(Unit& unit) {
@@ -262,9 +260,7 @@ void Sharded::StartReduction(Unit& unit) {
     gradient.reset();
   }
   while (reductions_.size() >= kMostReductions) FinishReduction();
-  Guarded(communicator_->rank(), "averaging gradients", [&] {
-    reduction.work = communicator_->group()->reduce_scatter_single(reduction.part, reduction.whole);
-  });
+  reduction.work = communicator_->StartReduceScatter(reduction.part, reduction.whole);
   reductions_.push_back(std::move(reduction));
 }
 

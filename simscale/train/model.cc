@@ -41,11 +41,8 @@ void Model::SetOptimizer(const std::vector<Leaf>& leaves, std::vector<torch::Ten
   ema_ = std::make_unique<Ema>(std::move(values), std::move(averages));
 }
 
-policy::NamedTensors Model::Counters() const {
-  policy::NamedTensors counters = {{"step", optimizer_->step()}};
-  if (scaler_)
-    for (const auto& item : scaler_->State()) counters.push_back(item);
-  return counters;
+policy::NamedTensors Model::ScalerState() const {
+  return scaler_ ? scaler_->State() : policy::NamedTensors();
 }
 
 void Model::RunBackward(const torch::Tensor& loss) const {

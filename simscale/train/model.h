@@ -63,8 +63,8 @@ class Model {
   Model(const TrainConfig& config, std::shared_ptr<policy::Policy> policy, Ranks* ranks,
         torch::Device device);
   void SetOptimizer(const std::vector<Leaf>& leaves, std::vector<torch::Tensor> averages);
-  /// "step" and the loss scale.
-  policy::NamedTensors Counters() const;
+  /// Of the loss scaler; empty without one.
+  policy::NamedTensors ScalerState() const;
   /// loss.backward() with a scaled loss.
   void RunBackward(const torch::Tensor& loss) const;
 

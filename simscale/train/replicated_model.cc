@@ -25,9 +25,7 @@ class ReplicatedModel : public Model {
     policy_->to(device);
     averaged_->to(device);
     averaged_->eval();
-    const std::vector<Leaf> leaves = LeavesOf(NamedParameters(*policy_));
-    for (const Leaf& leaf : leaves) names_.push_back(leaf.name);
-    SetOptimizer(leaves, averaged_->parameters());
+    SetOptimizer(LeavesOf(NamedParameters(*policy_)), averaged_->parameters());
     if (config.train.activation_checkpointing) RecomputeBlocks(*policy_);
     if (ranks->communicator())
       parallel_ = std::make_unique<dist::DataParallel>(*policy_, ranks->communicator());
@@ -53,13 +51,11 @@ class ReplicatedModel : public Model {
   bool in_parts() const override { return false; }
 
   ModelTensors Tensors() override {
-    ModelTensors tensors{.model = policy::StateOf(*policy_), .optimizer = Counters()};
+    ModelTensors tensors{.model = policy::StateOf(*policy_), .optimizer = optimizer_->State()};
     for (const auto& [name, tensor] : policy::StateOf(*averaged_))
       tensors.model.emplace_back("ema." + name, tensor);
-    const auto states = optimizer_->StateOfLeaves();
-    for (size_t i = 0; i < states.size(); ++i)
-      for (const auto& [kind, tensor] : states[i])
-        tensors.optimizer.emplace_back(kind + "." + names_[i], tensor);
+    const policy::NamedTensors scaler = ScalerState();
+    tensors.optimizer.insert(tensors.optimizer.end(), scaler.begin(), scaler.end());
     return tensors;
   }
 
@@ -84,7 +80,6 @@ class ReplicatedModel : public Model {
   }
 
   std::shared_ptr<policy::Policy> averaged_;
-  std::vector<std::string> names_;
   std::unique_ptr<dist::DataParallel> parallel_;
 };
 

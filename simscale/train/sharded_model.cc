@@ -141,6 +141,13 @@ class ShardedModel : public Model {
   }
 
  private:
+  policy::NamedTensors Counters() const {
+    policy::NamedTensors counters = {{"step", optimizer_->step()}};
+    const policy::NamedTensors scaler = ScalerState();
+    counters.insert(counters.end(), scaler.begin(), scaler.end());
+    return counters;
+  }
+
   /// Takes the policy's parameters apart: the matrices of its blocks, and the rest. Biases and
   /// norms are small, and norms want float32 whatever the matrices are gathered as.
   void Shard(bool shard_parameters) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <sstream>
@@ -145,7 +146,10 @@ std::vector<SampleGroup> Trainer::TrainingGroups(const Sources& sources,
     SampleGroup group{.lists = {}, .weight = sources.weights[f]};
     for (int64_t e = sources.first_episode[f]; e < sources.first_episode[f + 1]; ++e) {
       if (std::ranges::binary_search(held_out, e)) continue;
-      group.lists.push_back(dataset_.StepsOf({e}, false));
+      const int64_t begin = dataset_.episode_begin[static_cast<size_t>(e)],
+                    end = dataset_.episode_begin[static_cast<size_t>(e) + 1];
+      auto& steps = group.lists.emplace_back(static_cast<size_t>(end - begin));
+      std::iota(steps.begin(), steps.end(), begin);
     }
     if (group.lists.empty())
       ThrowUser(sources.files[f]->path().string(),
