@@ -122,7 +122,6 @@ MISTAKES = {
         "unknown camera 'frnt'. Did you mean 'front'?",
     ),
     "processes": (["train", "--nproc", 2], "train needs a dataset"),
-    "wandb": (["train", "--use-wandb"], "--use-wandb is not in this version"),
     "window": (["eval", "--policy", "zero", "--env-name", "reach", "--render"], "--render is not in"),
     "no output": (["datagen", "--env-name", "reach"], "datagen needs an output: --output FILE"),
     "resume and overwrite": (

@@ -10,10 +10,14 @@ import time
 from pathlib import Path
 
 
+def children(parent: int) -> list[int]:
+    """The processes that its first thread has started."""
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
 def workers(agent: int) -> list[int]:
     """The processes that this torchrun has started."""
-    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
-    names = {int(pid): Path(f"/proc/{pid}/comm") for pid in children}
+    names = {pid: Path(f"/proc/{pid}/comm") for pid in children(agent)}
     return [pid for pid, name in names.items() if name.exists() and name.read_text().startswith("simscale")]
 
 

@@ -63,6 +63,37 @@ def test_tensorboard_shows_histograms(board: EventAccumulator, folder: Path) -> 
         assert value.bucket_limit[-1] == pytest.approx(value.max)
 
 
+def test_tensorboard_shows_videos(folder: Path, simscale_in: Callable) -> None:
+    simscale_in(folder)(
+        *["train", *SETTINGS, "train.steps=10", "train.eval_every=10", "train.eval_episodes=4"],
+        *["metrics.videos=2", "--checkpoint-dir", "filmed"],
+    )
+    board = EventAccumulator(str(folder / "filmed/tensorboard")).Reload()
+    assert {tag for tag in board.Tags()["images"] if "videos" in tag} == {
+        "videos/episode_0000",
+        "videos/episode_0001",
+    }
+    (video,) = board.Images("videos/episode_0000")
+    film = Image.open(io.BytesIO(video.encoded_image_string))
+    assert (video.step, video.width, video.height) == (10, *film.size)
+    assert film.n_frames > 20
+    first = np.asarray(film.convert("RGB"), dtype=int)
+    film.seek(film.n_frames - 1)
+    moved = np.abs(np.asarray(film.convert("RGB"), dtype=int) - first).max(axis=2) > 30
+    assert 0.002 < moved.mean() < 0.5  # the robot, not the room
+    assert {path.suffix for path in (folder / "filmed/videos/step_10").iterdir()} == {".mp4", ".png"}
+
+
+def test_a_film_that_cannot_be_made_costs_the_film_alone(folder: Path, simscale_in: Callable) -> None:
+    done = simscale_in(folder)(
+        *["train", *SETTINGS, "train.steps=10", "train.eval_every=10", "train.eval_episodes=4"],
+        *["metrics.videos=1", "--checkpoint-dir", "no_film"],
+        env={"SIMSCALE_VIDEO_PLUGIN": "/nonexistent.so"},
+    )
+    assert "no film of this evaluation" in done.stderr
+    assert records(folder / "no_film")[-1]["kind"] in ("eval", "eval_reward")
+
+
 def test_all_sinks_hold_the_same_numbers(board: EventAccumulator, folder: Path) -> None:
     with (folder / "run/metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -99,6 +130,19 @@ def test_a_profile_is_a_chrome_trace(folder: Path, simscale_in: Callable) -> Non
     )
     assert "none/trace.json: there is no folder none for the trace" in done.stderr
     assert not (folder / "wrong").exists()
+
+
+def test_rl_has_a_profile_too(tmp_path: Path, simscale: Callable) -> None:
+    simscale(
+        *["rl", "--env-name", "reach", "--total-steps", 4096, "num_envs=8", "ppo.n_steps=64"],
+        *["ppo.minibatch_size=256", "run.eval_every=0", "--profile", "trace.json", "--save-path", "run"],
+    )
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    names = [event.get("name") for event in events]
+    assert names.count("collect") == names.count("prepare") == names.count("learn") == 2
+    assert names.count("simulate") == 2 * 64
+    threads = {event["tid"] for event in events if str(event.get("name")).startswith("aten::")}
+    assert len(threads) > 1  # the learner's
 
 
 def test_a_sink_that_fails_never_stops_a_training(folder: Path, simscale_in: Callable) -> None:

@@ -4,8 +4,8 @@
 #include "simscale/cli/commands.h"
 #include "simscale/cli/evaluate_hook.h"
 #include "simscale/cli/output.h"
+#include "simscale/cli/run_flags.h"
 #include "simscale/cli/run_report.h"
-#include "simscale/cli/workers.h"
 #include "simscale/common/console.h"
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -14,7 +14,6 @@
 #include "simscale/common/stopwatch.h"
 #include "simscale/common/text.h"
 #include "simscale/config/node.h"
-#include "simscale/dist/launch.h"
 #include "simscale/rl/run.h"
 #include "simscale/tasks/registry.h"
 
@@ -22,10 +21,9 @@ namespace simscale::cli {
 namespace {
 
 struct Flags {
-  std::string env_name;
-  bool resume = false, overwrite = false, watch = false;
-  int nproc = 1;
-  std::string sweep, json;
+  std::string env_name, sweep, json;
+  bool watch = false;
+  RunFlags run;
 };
 
 /// The task's preset with flags and KEY=VALUE applied. A run that is resumed knows its own.
@@ -38,7 +36,7 @@ rl::RlConfig Compose(const Command& command, const Flags& flags,
   const std::string name = flags.env_name.empty() ? "" : tasks::CanonicalTaskName(flags.env_name);
   rl::RlConfig config = rl::ComposeRlConfig(name, command.config_file(), overrides);
   const fs::path run = config.save_path;
-  if (flags.resume && name.empty() && command.config_file().empty() &&
+  if (flags.run.resume && name.empty() && command.config_file().empty() &&
       fs::exists(run / "config.yaml")) {
     config = rl::LoadRunConfig(run, overrides);
     config.save_path = run.string();
@@ -47,6 +45,7 @@ rl::RlConfig Compose(const Command& command, const Flags& flags,
   }
   for (const auto& changes : {command.TaskOverrides(), task})
     config.task.insert(config.task.end(), changes.begin(), changes.end());
+  Apply(flags.run, &config.metrics);
   return config;
 }
 
@@ -120,10 +119,11 @@ std::string ResultAsText(const rl::RlResult& result) {
 rl::RlResult RunOne(const rl::RlConfig& config, const Flags& flags,
                     const dist::Launch& launch = {}) {
   const auto task = tasks::MakeTask(tasks::LoadTaskConfig(config.env_name, config.task));
-  rl::RlOptions options{.resume = flags.resume || launch.is_restart,
-                        .overwrite = flags.overwrite && !launch.is_restart};
+  rl::RlOptions options{.resume = flags.run.resume || launch.is_restart,
+                        .overwrite = flags.run.overwrite && !launch.is_restart};
   options.ranks = launch.ranks;
   options.ranks_here = launch.local_size;
+  options.profile = flags.run.profile;
   if (flags.watch) options.watch = Watch();
   return rl::RunRl(config, task, options, EvaluateOn(task));
 }
@@ -159,19 +159,15 @@ int RunSweep(const Command& command, const Flags& flags) {
 }
 
 int Run(const Command& command, const Flags& flags) {
-  if (flags.resume && flags.overwrite)
-    ThrowUser("--resume and --overwrite exclude each other: choose one");
+  CheckRunFlags(flags.run);
   const InterruptGuard guard;
   if (!flags.sweep.empty()) {
-    if (flags.nproc != 1) ThrowUser("--sweep and --nproc exclude each other: sweep one by one");
+    if (flags.run.nproc != 1) ThrowUser("--sweep and --nproc exclude each other: sweep one by one");
     return RunSweep(command, flags);
   }
   const rl::RlConfig config = Compose(command, flags, {});
-  if (flags.nproc != 1) {
-    config.Validate();  // as each process will: said once
-    dist::BecomeTorchrun(flags.nproc, CommandOfWorkers());
-  }
-  const dist::Launch launch = dist::JoinTorchrun();
+  config.Validate();  // before --nproc starts processes that would each say it
+  const dist::Launch launch = StartProcesses(flags.run);
   const Output output(flags.json);
   const rl::RlResult result = RunOne(config, flags, launch);
   if (!launch.is_main) return result.finished ? kOk : kInterrupted;
@@ -197,11 +193,8 @@ void AddRl(Cli& cli) {
   command.FieldFlag("--from", "from", "CHECKPOINT");
   command.FieldFlag("--device", "device", "DEVICE");
   AddTaskFlags(command);
-  command.Flag("--nproc", flags->nproc, "N",
-               "processes on this machine that learn together, each with --num-envs environments "
-               "(default 1); more machines: start it with torchrun");
-  command.Switch("--resume", flags->resume, "go on with what lies in the run folder");
-  command.Switch("--overwrite", flags->overwrite, "delete what lies in the run folder");
+  AddRunFlags(command, flags->run, "learn together, each with --num-envs environments",
+              "run folder", "two updates");
   command.Flag("--sweep", flags->sweep, "\"KEY=A,B KEY=C,D\"",
                "a run for each combination, in folders of their own");
   command.Switch("--watch", flags->watch,

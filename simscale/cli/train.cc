@@ -3,15 +3,14 @@
 #include "simscale/cli/commands.h"
 #include "simscale/cli/evaluate_hook.h"
 #include "simscale/cli/output.h"
+#include "simscale/cli/run_flags.h"
 #include "simscale/cli/run_report.h"
-#include "simscale/cli/workers.h"
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/common/interrupt.h"
 #include "simscale/common/log.h"
 #include "simscale/common/stopwatch.h"
 #include "simscale/data/reader.h"
-#include "simscale/dist/launch.h"
 #include "simscale/tasks/registry.h"
 #include "simscale/train/run.h"
 
@@ -19,10 +18,8 @@ namespace simscale::cli {
 namespace {
 
 struct Flags {
-  std::string model;
-  bool resume = false, overwrite = false;
-  int nproc = 1;
-  std::string profile, json;
+  std::string model, json;
+  RunFlags run;
 };
 
 /// What is to be trained, and what its dataset says of itself: opening one checks all of it, which
@@ -51,7 +48,7 @@ Request Compose(const Command& command, const Flags& flags) {
   };
   train::TrainConfig config = compose("");
   const fs::path run = config.checkpoint_dir;
-  if (flags.resume && flags.model.empty() && command.config_file().empty() &&
+  if (flags.run.resume && flags.model.empty() && command.config_file().empty() &&
       fs::exists(run / "config.yaml")) {
     config = train::LoadRunConfig(run, overrides);
     config.checkpoint_dir = run.string();
@@ -94,19 +91,15 @@ std::string ResultAsJson(const train::TrainResult& result) {
 }
 
 int Run(const Command& command, const Flags& flags) {
-  if (flags.resume && flags.overwrite) {
-    ThrowUser("--resume and --overwrite exclude each other: choose one");
-  }
-  const Request request = Compose(command, flags);
-  if (flags.nproc != 1) {
-    request.config.Validate();  // as each process will: said once
-    dist::BecomeTorchrun(flags.nproc, CommandOfWorkers());
-  }
-  const dist::Launch launch = dist::JoinTorchrun();
-  const train::TrainOptions options{.resume = flags.resume || launch.is_restart,
-                                    .overwrite = flags.overwrite && !launch.is_restart,
+  CheckRunFlags(flags.run);
+  Request request = Compose(command, flags);
+  Apply(flags.run, &request.config.metrics);
+  request.config.Validate();  // before --nproc starts processes that would each say it
+  const dist::Launch launch = StartProcesses(flags.run);
+  const train::TrainOptions options{.resume = flags.run.resume || launch.is_restart,
+                                    .overwrite = flags.run.overwrite && !launch.is_restart,
                                     .ranks = launch.ranks,
-                                    .profile = flags.profile};
+                                    .profile = flags.run.profile};
   const Output output(flags.json);
   const InterruptGuard guard;
   const train::TrainResult result =
@@ -135,15 +128,8 @@ void AddTrain(Cli& cli) {
   command.FieldFlag("--device", "device", "DEVICE");
   command.FieldFlag("--seed", "seed", "N");
   AddPluginFlag(command);
-  command.Switch("--resume", flags->resume, "go on with what lies in the checkpoint folder");
-  command.Switch("--overwrite", flags->overwrite, "delete what lies in the checkpoint folder");
-  command.Lacks("--use-wandb", "metrics go to the console, metrics.jsonl and TensorBoard files.");
-  command.Flag(
-      "--nproc", flags->nproc, "N",
-      "processes on this machine that train together, each with --batch-size windows a step "
-      "(default 1); more machines: start it with torchrun");
-  command.Flag("--profile", flags->profile, "FILE",
-               "write a Chrome trace of ten steps; ui.perfetto.dev shows it");
+  AddRunFlags(command, flags->run, "train together, each with --batch-size windows a step",
+              "checkpoint folder", "ten steps");
   AddJsonFlag(command, flags->json);
   command.Run([&command, flags] { return Run(command, *flags); });
 }

@@ -23,20 +23,19 @@ constexpr std::chrono::minutes kTimeout{30};
 constexpr int kMaxRestarts = 3;
 constexpr int kMostProcesses = 4096;
 
-/// "<prefix>/bin/torchrun" of the environment whose site-packages LibTorch was loaded from.
-fs::path Torchrun() {
+}  // namespace
+
+fs::path ProgramBesideTorch(const std::string& name) {
   Dl_info info;
   const auto* symbol = reinterpret_cast<const void*>(&at::globalContext);
   if (dladdr(symbol, &info) != 0 && info.dli_fname != nullptr) {
     // <prefix>/lib/python3.x/site-packages/torch/lib/libtorch_cpu.so
     fs::path prefix = fs::weakly_canonical(info.dli_fname);
     for (int up = 0; up < 6; ++up) prefix = prefix.parent_path();
-    if (fs::exists(prefix / "bin/torchrun")) return prefix / "bin/torchrun";
+    if (fs::exists(prefix / "bin" / name)) return prefix / "bin" / name;
   }
-  return "torchrun";
+  return name;
 }
-
-}  // namespace
 
 Launch JoinTorchrun() {
   const std::optional<Worker> worker = WorkerFromEnvironment();
@@ -50,7 +49,7 @@ Launch JoinTorchrun() {
 void BecomeTorchrun(int num_processes, const std::vector<std::string>& command) {
   if (num_processes < 1 || num_processes > kMostProcesses)
     ThrowUser("--nproc must be from 1 to ", kMostProcesses, ", got ", num_processes);
-  const std::string program = Torchrun().string();
+  const std::string program = ProgramBesideTorch("torchrun").string();
   std::vector<std::string> words = {program, "--no-python", "--standalone",
                                     Cat("--nproc-per-node=", num_processes),
                                     Cat("--max-restarts=", kMaxRestarts)};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,10 @@ struct Launch {
 /// Meets the others, if there are any. Throws UserError for a broken environment, PeerError if they
 /// can't be met.
 Launch JoinTorchrun();
+
+/// <prefix>/bin/<name> of the Python environment whose LibTorch we run with; else the bare name,
+/// for PATH to find.
+std::filesystem::path ProgramBesideTorch(const std::string& name);
 
 /// Becomes torchrun with `num_processes` workers on this machine, each of them `command` (a program
 /// and its arguments); does not return. torchrun is the one beside the LibTorch that we run with,

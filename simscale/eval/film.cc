@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -28,6 +29,8 @@ void FilmConfig::Describe(config::Fields& f) {
   f.Field("episodes", episodes, {.help = "episodes that are filmed", .min = 0, .max = 10000});
   f.Field("camera", camera,
           {.help = "camera of the scene; empty: front, else the first, else a view of all of it"});
+  f.Field("animations", animations,
+          {.help = "an animated PNG beside each MP4, for where only pictures go"});
   f.Struct("picture", picture, "how the pictures are made");
 }
 
@@ -68,15 +71,20 @@ std::vector<fs::path> Film::WriteVideos() const {
 void Film::WriteVideo(uint64_t index, const Take& take, FramePainter& painter,
                       const fs::path& path) const {
   const double rate = task_->config().control_rate;
-  render::VideoWriter video(path, {config_.picture.width, config_.picture.height, rate});
+  render::VideoConfig config{config_.picture.width, config_.picture.height, rate};
+  render::VideoWriter video(path, config);
+  std::optional<render::VideoWriter> animation;
+  config.animated_png = true;
+  if (config_.animations) animation.emplace(fs::path(path).replace_extension(".png"), config);
+  const auto hold = static_cast<size_t>(std::lround(kHoldSeconds * rate));
   render::Image image;
-  for (size_t i = 0; i < take.frames.size(); ++i) {
-    image = painter.Paint(index, take, i);
+  for (size_t i = 0; i < take.frames.size() + hold; ++i) {
+    if (i < take.frames.size()) image = painter.Paint(index, take, i);
     video.AddFrame(image);
+    if (animation) animation->AddFrame(image);
   }
-  const int hold = static_cast<int>(std::lround(kHoldSeconds * rate));
-  for (int i = 0; i < hold; ++i) video.AddFrame(image);
   video.Finish();
+  if (animation) animation->Finish();
 }
 
 }  // namespace simscale::eval

@@ -17,6 +17,7 @@ struct FilmConfig {
   std::string dir;               ///< "": no videos
   int episodes = 5;              ///< those of lowest index
   std::string camera;            ///< as Camera::Choose takes it
+  bool animations = false;       ///< an animated PNG beside each MP4
   render::RenderConfig picture;  ///< 640x480
 
   void Describe(config::Fields& f);
@@ -30,8 +31,8 @@ class Film : public Tape {
   /// or no H.264 encoder is there or the folder can't be made.
   Film(std::shared_ptr<const env::Task> task, FilmConfig config, std::string title);
 
-  /// Writes <dir>/episode_<index>.mp4 for each filmed episode that ended, at the control rate, and
-  /// returns their paths. An interrupt ends it after the file at hand.
+  /// Writes <dir>/episode_<index>.mp4 (and .png) for each filmed episode that ended, at the control
+  /// rate, and returns the paths of the MP4s. An interrupt ends it after the episode at hand.
   std::vector<std::filesystem::path> WriteVideos() const;
 
  private:

@@ -105,8 +105,8 @@ struct VideoWriter::Impl {
   Impl(const fs::path& path_, const VideoConfig& config_)
       : path(path_),
         config(config_),
-        even_width(config.width + config.width % 2),
-        even_height(config.height + config.height % 2) {
+        even_width(config.width + (config.animated_png ? 0 : config.width % 2)),
+        even_height(config.height + (config.animated_png ? 0 : config.height % 2)) {
     CheckConfig(path.string(), config);
     plugin = &TheEncoder();
     if (fs::is_directory(path))
@@ -124,6 +124,7 @@ struct VideoWriter::Impl {
     settings.fps_num = static_cast<int>(std::lround(config.fps * (whole ? 1 : kFpsDen)));
     settings.fps_den = whole ? 1 : kFpsDen;
     settings.crf = config.crf;
+    settings.animate = config.animated_png ? 1 : 0;
     video = plugin->open(&settings, &error);
     if (video == nullptr) {
       RemoveTemp();

@@ -12,11 +12,13 @@ namespace simscale::render {
 struct VideoConfig {
   int width = 640;
   int height = 480;
-  double fps = 20;  ///< frames a second, 1 .. 1000; the control rate plays in real time
-  int crf = 20;     ///< x264's quality: 0 lossless .. 51 worst; 18 to 23 is usual
+  double fps = 20;            ///< frames a second, 1 .. 1000; the control rate plays in real time
+  int crf = 20;               ///< x264's quality: 0 lossless .. 51 worst; 18 to 23 is usual
+  bool animated_png = false;  ///< in place of MP4; lossless, and any side will do
 };
 
-/// Writes an MP4 file: H.264, yuv420p, index in front, so that browsers play it as it loads.
+/// Writes an MP4 file: H.264, yuv420p, index in front, so that browsers play it as it loads. Or an
+/// animated PNG (video without sound for whoever shows pictures alone), which repeats.
 ///
 /// The file appears under its name, whole, at Finish; until then it grows beside it under a
 /// temporary name, and a writer destroyed before Finish leaves nothing. Equal frames give equal

@@ -102,6 +102,28 @@ TEST(VideoWriter, EqualFramesGiveEqualBytes) {
   EXPECT_EQ(ReadFile(dir.path() / "a.mp4"), ReadFile(dir.path() / "b.mp4"));
 }
 
+TEST(VideoWriter, AnimatedPngsKeepEveryPixel) {
+  TempDir dir;
+  const fs::path path = dir.path() / "v.png";
+  VideoWriter video(path, {.width = 65, .height = 33, .fps = 20, .animated_png = true});
+  for (int i = 0; i < 12; ++i) {
+    Image image(65, 33, ColourOf(i));
+    image.set(i, 7, {1, 2, 3});
+    video.AddFrame(image);
+  }
+  video.Finish();
+  const std::string rgb = Decode(path);
+  const size_t frame = size_t{65} * 33 * 3;
+  ASSERT_EQ(rgb.size(), 12 * frame);
+  for (int i = 0; i < 12; ++i) {
+    Image expected(65, 33, ColourOf(i));
+    expected.set(i, 7, {1, 2, 3});
+    const auto* pixels =
+        reinterpret_cast<const uint8_t*>(rgb.data()) + static_cast<size_t>(i) * frame;
+    EXPECT_TRUE(std::equal(expected.rgb.begin(), expected.rgb.end(), pixels)) << "frame " << i;
+  }
+}
+
 TEST(VideoWriter, IsAllOrNothing) {
   TempDir dir;
   const fs::path path = dir.path() / "v.mp4";

@@ -64,6 +64,7 @@ void Collector::Account(int row, bool ended) {
 
 void Collector::Collect(policy::GaussianPolicy& policy, torch::Device device, int num_steps,
                         Rollout* rollout, TimeSplit* times) {
+  RECORD_USER_SCOPE("collect");
   torch::NoGradGuard no_grad;
   const int64_t n = env_.num_envs(), steps = num_steps, dim = spec_.action_dim;
   const auto rows = static_cast<size_t>(n);
@@ -110,8 +111,11 @@ void Collector::Collect(policy::GaussianPolicy& policy, torch::Device device, in
     times->Add("act", watch.seconds());
 
     watch.Restart();
-    const env::StepResult& result =
-        env_.Step(std::span<const float>(action.data_ptr<float>(), static_cast<size_t>(n * dim)));
+    const env::StepResult& result = [&]() -> const env::StepResult& {
+      RECORD_USER_SCOPE("simulate");
+      return env_.Step(
+          std::span<const float>(action.data_ptr<float>(), static_cast<size_t>(n * dim)));
+    }();
     times->Add("simulate", watch.seconds());
 
     watch.Restart();

@@ -35,7 +35,8 @@ struct RlOptions {
   /// The processes that learn together, each with config.num_envs environments of its own; null:
   /// this one alone. Rank 0 evaluates, writes and reports.
   std::shared_ptr<dist::Communicator> ranks = nullptr;
-  int ranks_here = 1;  ///< of them on this machine: they share its cores
+  std::filesystem::path profile = {};  ///< a Chrome trace of two updates goes there; empty: none
+  int ranks_here = 1;                  ///< of them on this machine: they share its cores
 };
 
 /// One evaluation of a run.

@@ -52,7 +52,9 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
                    : std::max(1, ThreadPool::HardwareThreads() / options.ranks_here)),
       observation_statistics_(0),
       privileged_statistics_(NumObservations(*task_, config.critic_observations)),
-      reward_scaler_(config.num_envs, config.ppo.gamma, config.ppo.reward_clip) {
+      reward_scaler_(config.num_envs, config.ppo.gamma, config.ppo.reward_clip),
+      profiler_(options.profile, ranks_.rank(), ranks_.size(),
+                {.skipped = 2, .recorded = 2, .name = "updates"}) {
   config_.env_name = config_.env_name.empty() ? task_->name() : config_.env_name;
   config_.Validate();
   config_.ppo.Validate();
@@ -262,13 +264,14 @@ Experience Trainer::Prepare() {
 }
 
 void Trainer::Update() {
+  profiler_.BeginStep();
   policy_->eval();
   collector_->Collect(*policy_, device_, config_.ppo.n_steps, &rollout_, &times_);
   // The first statistics come before the first update: a network should not begin on raw numbers.
   const bool first = state_.update == 0;
   Experience experience;
   {
-    const Timed timed(&times_, "prepare");
+    const train::StepPart part(&times_, "prepare");
     if (first) UpdateNormalizers();
     experience = Prepare();
     if (ranks_.size() > 1) reward_scaler_.Settle(OfAllRanks(reward_scaler_.fresh()));
@@ -277,7 +280,7 @@ void Trainer::Update() {
   const bool critic_only = state_.update < config_.ppo.critic_warmup;
   UpdateStatistics statistics;
   {
-    const Timed timed(&times_, "learn");
+    const train::StepPart part(&times_, "learn");
     policy_->train();
     critic_->train();
     const double from = config_.ppo.entropy_coef, to = config_.ppo.entropy_coef_end;
@@ -383,8 +386,13 @@ bool Trainer::Interrupted() {
 
 bool Trainer::Evaluate(train::EvalResult* result) {
   const Timed timed(&times_, "evaluate");
-  *result = train::EvaluateHeldOut(hooks_, policy_, device_, task_->name(),
-                                   config_.run.eval_episodes, config_.seed, state_.step);
+  *result = train::EvaluateHeldOut(hooks_, policy_, device_,
+                                   {.env_name = task_->name(),
+                                    .n_episodes = config_.run.eval_episodes,
+                                    .seed = config_.seed,
+                                    .step = state_.step,
+                                    .videos = config_.metrics.videos,
+                                    .video_dir = train::VideoDir(config_.save_path, state_.step)});
   return !InterruptRequested();
 }
 
@@ -484,10 +492,12 @@ RlResult Trainer::Run() {
       } else {
         std::string extra = Cat("return ", Fixed(status_.mean_return, 2));
         if (status_.success >= 0) extra += Cat("  success ", Fixed(100 * status_.success, 1), " %");
+        extra += "  update " + split_.summary();
         line->Update(std::min(state_.step, config_.total_steps), extra);
       }
     }
   }
+  if (metrics_) metrics_->Finish(go_on);
   RlResult result;
   static_cast<train::BestSoFar&>(result) = state_;
   result.run_dir = config_.save_path;

@@ -14,6 +14,7 @@
 #include "simscale/rl/running_statistics.h"
 #include "simscale/train/learning.h"
 #include "simscale/train/metrics.h"
+#include "simscale/train/step_profiler.h"
 
 namespace simscale::rl {
 
@@ -86,6 +87,7 @@ class Trainer {
   Rollout rollout_;
   std::unique_ptr<train::Metrics> metrics_;
   train::SplitPerStep split_;
+  train::StepProfiler profiler_;
   LoopState state_;
   Status status_;
   Stopwatch clock_;

@@ -135,7 +135,9 @@ void Trainer::Save(double success_rate, bool best) {
                    {"config.yaml", config::ToYaml(config::Write(config_))}};
   ranks_.OnMain([&] {
     metrics_->Sync();
-    train::PublishCheckpoint(config_.save_path, content, best, config_.run.keep_last);
+    const fs::path dir =
+        train::PublishCheckpoint(config_.save_path, content, best, config_.run.keep_last);
+    metrics_->AddCheckpoint(state_.step, {.dir = dir, .best = best, .success_rate = success_rate});
     return true;
   });
 }

@@ -56,29 +56,31 @@ void RestoreGenerator(const torch::Tensor& state) {
 }
 
 EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy::Policy>& policy,
-                           torch::Device device, const std::string& env_name, int n_episodes,
-                           uint64_t seed, int64_t step) {
+                           torch::Device device, EvalRequest request) {
   const torch::Tensor state = at::detail::getDefaultCPUGenerator().get_state();
   policy::PolicyRunner runner(policy, device);
-  EvalResult result = hooks.evaluate(
-      runner, {.env_name = env_name,
-               .n_episodes = n_episodes,
-               // Derived twice: these episodes choose the best checkpoint, so they must not be the
-               // ones that `simscale eval --seed` with the same number judges it by.
-               .seed = DeriveSeed(DeriveSeed(seed, SeedUse::kTraining), SeedUse::kEvaluation),
-               .step = step});
+  // Derived twice: these episodes choose the best checkpoint, so they must not be the ones that
+  // `simscale eval --seed` with the same number judges it by.
+  request.seed = DeriveSeed(DeriveSeed(request.seed, SeedUse::kTraining), SeedUse::kEvaluation);
+  const EvalResult result = hooks.evaluate(runner, request);
   RestoreGenerator(state);
   return result;
 }
 
 MetricList SplitPerStep::Next(double steps_per_second, const TimeSplit& now, int64_t steps) {
   MetricList list = {{"steps_per_second", steps_per_second}};
+  TimeSplit fresh;
+  double sum = 0;
+  const auto count = static_cast<double>(std::max<int64_t>(steps, 1));
   for (const auto& [part, seconds] : now.parts()) {
     double& before = before_[part];
-    list.emplace_back(part + "_ms",
-                      1e3 * (seconds - before) / static_cast<double>(std::max<int64_t>(steps, 1)));
+    list.emplace_back(part + "_ms", 1e3 * (seconds - before) / count);
+    fresh.Add(part, seconds - before);
+    sum += seconds - before;
     before = seconds;
   }
+  const double ms = 1e3 * sum / count;
+  summary_ = Cat(Fixed(ms, ms < 10 ? 2 : 0), " ms: ", fresh.Summary(sum));
   return list;
 }
 
@@ -93,6 +95,8 @@ void RecordEvaluation(int64_t step, const EvalResult& evaluation, Metrics* metri
                    {"mean_length", evaluation.mean_length}});
   if (!evaluation.mean_reward_terms.empty())
     metrics->Record(step, "eval_reward", evaluation.mean_reward_terms);
+  for (const Video& video : evaluation.videos)
+    metrics->Add(step, "videos/" + video.mp4.stem().string(), video);
 }
 
 }  // namespace simscale::train

@@ -41,22 +41,25 @@ void RestoreGenerators(const policy::NamedTensors& states);
 /// state: as GeneratorStates gives "rng.cpu".
 void RestoreGenerator(const torch::Tensor& state);
 
-/// Plays n_episodes held-out episodes of the run's seed. torch's CPU generator is left as it was.
+/// Plays held-out episodes of the run's seed, which is the request's. torch's CPU generator is left
+/// as it was.
 EvalResult EvaluateHeldOut(const TrainHooks& hooks, const std::shared_ptr<policy::Policy>& policy,
-                           torch::Device device, const std::string& env_name, int n_episodes,
-                           uint64_t seed, int64_t step);
+                           torch::Device device, EvalRequest request);
 
 /// Milliseconds a step of each part of a split, from record to record.
 class SplitPerStep {
  public:
   /// "steps_per_second" as given, and "<part>_ms" since the last call; steps: done since then.
   MetricList Next(double steps_per_second, const TimeSplit& now, int64_t steps);
+  /// Of that: "1.42 ms: data 1 %, forward 40 %, ..."; "" before the first.
+  const std::string& summary() const { return summary_; }
 
  private:
+  std::string summary_;
   std::map<std::string, double> before_;
 };
 
-/// Records kinds "eval" and "eval_reward".
+/// Records kinds "eval" and "eval_reward", and the videos.
 void RecordEvaluation(int64_t step, const EvalResult& evaluation, Metrics* metrics);
 
 }  // namespace simscale::train

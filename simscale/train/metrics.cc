@@ -50,7 +50,7 @@ Metrics::Metrics(const std::filesystem::path& run_dir, Resume resume, const Metr
   fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (fd_ < 0) ThrowIo(path_.string(), ": can't write: ", std::strerror(errno));
   for (const std::string& name : config.sinks) try {
-      sinks_.push_back(MakeSink(name, run_dir, resume.step));
+      sinks_.push_back(MakeSink(name, run_dir, resume.step, config));
     } catch (const std::exception& error) {
       LogWarning(name, " is left out: ", error.what());
     }
@@ -103,6 +103,21 @@ void Metrics::Add(int64_t step, const std::string& tag, const Histogram& histogr
 
 void Metrics::Add(int64_t step, const std::string& tag, const Picture& picture) {
   ForEachSink([&](Sink& sink) { sink.Add(step, tag, picture); });
+}
+
+void Metrics::Add(int64_t step, const std::string& tag, const Video& video) {
+  ForEachSink([&](Sink& sink) { sink.Add(step, tag, video); });
+}
+
+void Metrics::AddCheckpoint(int64_t step, const Checkpoint& checkpoint) {
+  ForEachSink([&](Sink& sink) { sink.AddCheckpoint(step, checkpoint); });
+}
+
+void Metrics::Finish(bool complete) {
+  ForEachSink([&](Sink& sink) {
+    sink.Flush();
+    sink.Finish(complete);
+  });
 }
 
 void Metrics::Sync() {

@@ -35,6 +35,10 @@ class Metrics {
   void RecordTiming(int64_t step, const MetricList& values);
   void Add(int64_t step, const std::string& tag, const Histogram& histogram);
   void Add(int64_t step, const std::string& tag, const Picture& picture);
+  void Add(int64_t step, const std::string& tag, const Video& video);
+  void AddCheckpoint(int64_t step, const Checkpoint& checkpoint);
+  /// At the end of a run; complete: false: it was interrupted.
+  void Finish(bool complete);
   /// fsync: afterwards a checkpoint may say that these records exist.
   void Sync();
 

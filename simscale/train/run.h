@@ -10,6 +10,7 @@
 
 #include "simscale/env/agent.h"
 #include "simscale/train/config.h"
+#include "simscale/train/sink.h"
 
 namespace simscale::dist {
 class Communicator;
@@ -26,6 +27,8 @@ struct EvalRequest {
       0;  ///< to be used as it is: episodes {seed, 0 .. n_episodes - 1}. Differs from the
           ///< seeds of `simscale datagen` and `simscale eval` under the same --seed.
   int64_t step = 0;
+  int videos = 0;                   ///< of the first episodes
+  std::filesystem::path video_dir;  ///< where they go
 };
 
 struct EvalResult {
@@ -36,6 +39,7 @@ struct EvalResult {
   double mean_return = 0, mean_length = 0;
   /// What each reward term gave over an episode, weighted; in the mean.
   std::vector<std::pair<std::string, double>> mean_reward_terms = {};
+  std::vector<Video> videos = {};
 };
 
 /// What the loop gets from above it.

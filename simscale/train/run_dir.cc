@@ -36,8 +36,8 @@ std::string FirstDifference(const config::Node& old, const config::Node& now,
 
 void RemoveRun(const fs::path& dir) {
   std::vector<fs::path> paths;
-  for (const char* name : {"latest", "best", "tensorboard", "metrics.jsonl", "metrics.csv",
-                           "config.yaml", "curves.svg", "curves.png"})
+  for (const char* name : {"latest", "best", "tensorboard", "videos", "wandb", "metrics.jsonl",
+                           "metrics.csv", "config.yaml", "curves.svg", "curves.png"})
     paths.push_back(dir / name);
   for (const auto& [step, path] : policy::ListCheckpoints(dir)) paths.push_back(path);
   for (const fs::path& path : paths) {
@@ -167,14 +167,20 @@ std::optional<fs::path> PrepareRunDir(const RunFolder& folder, const TrainOption
   return from;
 }
 
-void PublishCheckpoint(const fs::path& run_dir, const policy::CheckpointContent& content, bool best,
-                       int keep_last) {
-  const std::string name = policy::WriteCheckpoint(run_dir, content).filename().string();
+fs::path VideoDir(const fs::path& run_dir, int64_t step) {
+  return run_dir / "videos" / Cat("step_", step);
+}
+
+fs::path PublishCheckpoint(const fs::path& run_dir, const policy::CheckpointContent& content,
+                           bool best, int keep_last) {
+  const fs::path written = policy::WriteCheckpoint(run_dir, content);
+  const std::string name = written.filename().string();
   // `latest` last: it is what a resumed run believes, so a kill between the two makes that run come
   // here again. The other way round it would believe in a best checkpoint that `best` never named.
   if (best) SwapLink(run_dir / "best", name);
   SwapLink(run_dir / "latest", name);
   policy::PruneCheckpoints(run_dir, keep_last);
+  return written;
 }
 
 }  // namespace simscale::train

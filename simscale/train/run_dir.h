@@ -58,9 +58,14 @@ std::optional<std::filesystem::path> PrepareRunDir(const RunFolder& run,
                                                    const TrainOptions& options,
                                                    std::unique_ptr<FolderLock>* lock);
 
-/// Writes a checkpoint, lets `latest` (and `best`) lead to it and removes old ones.
-void PublishCheckpoint(const std::filesystem::path& run_dir,
-                       const policy::CheckpointContent& content, bool best, int keep_last);
+/// Where the films of the evaluation at `step` go.
+std::filesystem::path VideoDir(const std::filesystem::path& run_dir, int64_t step);
+
+/// Writes a checkpoint, lets `latest` (and `best`) lead to it and removes old ones. Returns its
+/// folder.
+std::filesystem::path PublishCheckpoint(const std::filesystem::path& run_dir,
+                                        const policy::CheckpointContent& content, bool best,
+                                        int keep_last);
 
 /// The resolved configuration as YAML: what config.yaml holds.
 std::string ConfigToYaml(const TrainConfig& config);

@@ -8,11 +8,12 @@
 #include "simscale/common/text.h"
 #include "simscale/train/png.h"
 #include "simscale/train/tensorboard.h"
+#include "simscale/train/wandb_sink.h"
 
 namespace simscale::train {
 namespace {
 
-const std::vector<std::string> kSinks = {"csv", "tensorboard"};
+const std::vector<std::string> kSinks = {"csv", "tensorboard", "wandb"};
 
 class TensorBoardSink : public Sink {
  public:
@@ -27,6 +28,10 @@ class TensorBoardSink : public Sink {
   }
   void Add(int64_t step, const std::string& tag, const Picture& picture) override {
     writer_.Image(tag, step, picture.width, picture.height, EncodePng(picture));
+  }
+  /// TensorBoard has no videos of its own: an animated picture plays among its pictures.
+  void Add(int64_t step, const std::string& tag, const Video& video) override {
+    writer_.Image(tag, step, video.width, video.height, ReadFile(video.animation));
   }
   void Flush() override { writer_.Flush(); }
 
@@ -63,19 +68,38 @@ class CsvSink : public Sink {
 
 }  // namespace
 
+void WandbConfig::Describe(config::Fields& f) {
+  f.Field("project", project, {.help = "empty: $WANDB_PROJECT, else simscale"});
+  f.Field("checkpoints", checkpoints,
+          {.help = "which become artefacts", .choices = {"best", "all", "none"}});
+  f.Field("finish_seconds", finish_seconds,
+          {.help = "how long the end of a run waits for uploads", .unit = "s", .min = 0});
+}
+
+void MetricsConfig::Use(const std::string& sink) {
+  if (std::ranges::find(sinks, sink) == sinks.end()) sinks.push_back(sink);
+}
+
 void MetricsConfig::Describe(config::Fields& f) {
   f.Field("sinks", sinks,
-          {.help = "where metrics go beside metrics.jsonl: tensorboard, csv (metrics.csv)"});
+          {.help = "where metrics go beside metrics.jsonl: tensorboard, csv (metrics.csv), wandb"});
+  f.Field("videos", videos,
+          {.help = "episodes of each evaluation that are filmed, into videos/ and the sinks",
+           .min = 0,
+           .max = 1000});
+  f.Struct("wandb", wandb, "Weights & Biases, where it is among the sinks");
 }
 
 void MetricsConfig::Validate() const {
   for (const std::string& sink : sinks)
     if (std::ranges::find(kSinks, sink) == kSinks.end())
       throw UserError("metrics.sinks: " + UnknownName("sink", sink, kSinks));
+  if (std::ranges::find(sinks, "wandb") != sinks.end()) RequireWandb();
 }
 
 std::unique_ptr<Sink> MakeSink(const std::string& name, const std::filesystem::path& run_dir,
-                               int64_t resumed_step) {
+                               int64_t resumed_step, const MetricsConfig& config) {
+  if (name == "wandb") return std::make_unique<WandbSink>(run_dir, resumed_step, config.wandb);
   if (name == "csv") return std::make_unique<CsvSink>(run_dir, resumed_step);
   SIMSCALE_CHECK(name == "tensorboard");
   return std::make_unique<TensorBoardSink>(run_dir, resumed_step);

@@ -15,9 +15,6 @@ namespace {
 namespace profiler = torch::autograd::profiler;
 using torch::profiler::impl::ActivityType;
 
-constexpr int kSkipped = 5;  // caches and the allocator have settled by then
-constexpr int kRecorded = 10;
-
 std::set<ActivityType> Activities() {
   std::set<ActivityType> activities = {ActivityType::CPU};
   if (at::hasCUDA()) activities.insert(ActivityType::CUDA);
@@ -26,8 +23,9 @@ std::set<ActivityType> Activities() {
 
 }  // namespace
 
-StepProfiler::StepProfiler(std::filesystem::path file, int rank, int num_ranks)
-    : file_(std::move(file)) {
+StepProfiler::StepProfiler(std::filesystem::path file, int rank, int num_ranks,
+                           const ProfiledSteps& which)
+    : file_(std::move(file)), which_(which) {
   if (file_.empty()) return;
   if (fs::is_directory(file_)) ThrowUser(file_.string(), ": is a folder, --profile wants a file");
   const fs::path folder = file_.has_parent_path() ? file_.parent_path() : fs::path(".");
@@ -48,13 +46,17 @@ StepProfiler::~StepProfiler() {
 void StepProfiler::BeginStep() {
   if (file_.empty()) return;
   ++steps_;
-  if (steps_ == kSkipped + 1) {
+  if (steps_ == which_.skipped + 1) {
+    torch::profiler::impl::ExperimentalConfig more;
+    more.profile_all_threads = true;  // PPO's learner has several
     const torch::profiler::impl::ProfilerConfig config(
-        torch::profiler::impl::ProfilerState::KINETO);
+        torch::profiler::impl::ProfilerState::KINETO, /*report_input_shapes=*/false,
+        /*profile_memory=*/false, /*with_stack=*/false, /*with_flops=*/false,
+        /*with_modules=*/false, more);
     profiler::prepareProfiler(config, Activities());
     profiler::enableProfiler(config, Activities());
     running_ = true;
-  } else if (steps_ == kSkipped + kRecorded + 1) {
+  } else if (steps_ == which_.skipped + which_.recorded + 1) {
     Write();
   }
 }
@@ -71,8 +73,8 @@ void StepProfiler::Write() {
     fs::remove(temp, ignored);
     ThrowIo(file_.string(), ": can't write the trace: ", error.message());
   }
-  LogInfo("profile: ", file_.string(), " holds steps ", kSkipped + 1, " to ",
-          std::min(steps_, kSkipped + kRecorded), "; open it in ui.perfetto.dev");
+  LogInfo("profile: ", file_.string(), " holds ", which_.name, " ", which_.skipped + 1, " to ",
+          std::min(steps_, which_.skipped + which_.recorded), "; open it in ui.perfetto.dev");
 }
 
 }  // namespace simscale::train

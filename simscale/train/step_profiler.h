@@ -22,13 +22,20 @@ class StepPart {
   at::RecordFunction range_;
 };
 
-/// Records ten steps of a training, after the first five, with every operation of torch, and writes
-/// them as a Chrome trace: chrome://tracing and ui.perfetto.dev show it.
+/// Which steps are recorded: caches and the allocator have settled after the first ones.
+struct ProfiledSteps {
+  int skipped = 5, recorded = 10;
+  const char* name = "steps";
+};
+
+/// Records some steps of a training with every operation of torch, and writes them as a Chrome
+/// trace: chrome://tracing and ui.perfetto.dev show it.
 class StepProfiler {
  public:
   /// file: "": nothing is recorded. On several ranks each writes its own: trace.json of rank 1 is
   /// trace.rank1.json. Throws UserError at once if its folder is not there.
-  StepProfiler(std::filesystem::path file, int rank, int num_ranks);
+  StepProfiler(std::filesystem::path file, int rank, int num_ranks,
+               const ProfiledSteps& which = ProfiledSteps());
   /// Writes what was recorded so far.
   ~StepProfiler();
   StepProfiler(const StepProfiler&) = delete;
@@ -41,6 +48,7 @@ class StepProfiler {
   void Write();
 
   std::filesystem::path file_;
+  ProfiledSteps which_;
   int steps_ = 0;
   bool running_ = false;
 };

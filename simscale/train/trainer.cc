@@ -444,8 +444,13 @@ bool Trainer::Judge(const std::shared_ptr<policy::Policy>& averaged, EvalResult*
     metrics_->Record(state_.step, "validation", {{"loss", state_.validation}});
   if (!averaged) return true;
   Timed timed(&times_, "evaluate");
-  *evaluation = EvaluateHeldOut(hooks_, averaged, device_, env_name_, config_.train.eval_episodes,
-                                config_.seed, state_.step);
+  *evaluation = EvaluateHeldOut(hooks_, averaged, device_,
+                                {.env_name = env_name_,
+                                 .n_episodes = config_.train.eval_episodes,
+                                 .seed = config_.seed,
+                                 .step = state_.step,
+                                 .videos = config_.metrics.videos,
+                                 .video_dir = VideoDir(config_.checkpoint_dir, state_.step)});
   if (InterruptRequested()) return false;
   last_success_ = evaluation->success_rate;
   RecordEvaluation(state_.step, *evaluation, metrics_.get());
@@ -527,7 +532,9 @@ void Trainer::Save(double success_rate, bool best, const policy::NamedTensors& g
     content.info = Info(success_rate);
     content.texts = {{"state.json", LoopStateToJson(state_)},
                      {"config.yaml", ConfigToYaml(config_)}};
-    PublishCheckpoint(config_.checkpoint_dir, content, best, config_.train.keep_last);
+    const fs::path dir =
+        PublishCheckpoint(config_.checkpoint_dir, content, best, config_.train.keep_last);
+    metrics_->AddCheckpoint(state_.step, {.dir = dir, .best = best, .success_rate = success_rate});
     return true;
   });
 }
@@ -546,9 +553,11 @@ TrainResult Trainer::Run() {
       go_on = RunDue();
       std::string extra = Cat("loss ", Fixed(last_loss_, 4));
       if (last_success_ >= 0) extra += Cat("  success ", Fixed(100 * last_success_, 1), " %");
+      if (!split_.summary().empty()) extra += "  step " + split_.summary();
       if (progress) progress->Update(state_.step, extra);
     }
   }
+  if (metrics_) metrics_->Finish(go_on);
   TrainResult result;
   static_cast<BestSoFar&>(result) = state_;
   result.run_dir = config_.checkpoint_dir;

@@ -1,5 +1,6 @@
-// The encoder behind VideoWriter: RGB frames to H.264 in MP4. A shared object of its own, as
-// libavcodec brings over 100 libraries, which would cost every start of the program.
+// The encoder behind VideoWriter: RGB frames to H.264 in MP4, or to an animated PNG. A shared
+// object of its own, as libavcodec brings over 100 libraries, which would cost every start of the
+// program.
 
 #define SIMSCALE_VIDEO_EXPORT __attribute__((visibility("default")))
 #include "simscale/render/video_plugin/video_plugin.h"
@@ -60,7 +61,9 @@ class Encoder {
 
  private:
   void OpenCodec(const simscale_video_settings& s) {
-    const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
+    const AVCodec* codec = avcodec_find_encoder_by_name(s.animate ? "apng" : "libx264");
+    if (codec == nullptr && s.animate)
+      Fail("this libavcodec has no encoder of animated PNGs; install the distribution's full one");
     if (codec == nullptr) {
       Fail(
           "this libavcodec has no H.264 encoder libx264; install the distribution's full "
@@ -71,22 +74,19 @@ class Encoder {
     if (codec_ == nullptr) Fail("no memory for the encoder");
     codec_->width = s.width;
     codec_->height = s.height;
-    codec_->pix_fmt = AV_PIX_FMT_YUV420P;  // what every browser and phone plays
     codec_->time_base = {s.fps_den, s.fps_num};
     codec_->framerate = {s.fps_num, s.fps_den};
     codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
-    codec_->color_range = AVCOL_RANGE_MPEG;
-    codec_->colorspace = AVCOL_SPC_SMPTE170M;  // BT.601, which swscale's default matrix is
-    codec_->color_primaries = AVCOL_PRI_SMPTE170M;
-    codec_->color_trc = AVCOL_TRC_SMPTE170M;
     codec_->thread_count = 1;  // x264's output depends on the number of its threads
-    av_opt_set_int(codec_->priv_data, "crf", s.crf, 0);
-    av_opt_set(codec_->priv_data, "preset", "veryfast", 0);
-    Check(avcodec_open2(codec_, codec, nullptr), "can't open the H.264 encoder");
+    if (s.animate)
+      SetUpPng();
+    else
+      SetUpH264(s.crf);
+    Check(avcodec_open2(codec_, codec, nullptr), "can't open the encoder");
 
-    scaler_ = sws_getContext(
-        s.width, s.height, AV_PIX_FMT_RGB24, s.width, s.height, AV_PIX_FMT_YUV420P,
-        SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr);
+    scaler_ = sws_getContext(s.width, s.height, AV_PIX_FMT_RGB24, s.width, s.height,
+                             codec_->pix_fmt, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP,
+                             nullptr, nullptr, nullptr);
     frame_ = av_frame_alloc();
     packet_ = av_packet_alloc();
     if (scaler_ == nullptr || frame_ == nullptr || packet_ == nullptr)
@@ -99,9 +99,25 @@ class Encoder {
     Check(av_frame_get_buffer(frame_, 0), "no memory for a frame");
   }
 
+  void SetUpH264(int crf) const {
+    codec_->pix_fmt = AV_PIX_FMT_YUV420P;  // what every browser and phone plays
+    codec_->color_range = AVCOL_RANGE_MPEG;
+    codec_->colorspace = AVCOL_SPC_SMPTE170M;  // BT.601, which swscale's default matrix is
+    codec_->color_primaries = AVCOL_PRI_SMPTE170M;
+    codec_->color_trc = AVCOL_TRC_SMPTE170M;
+    av_opt_set_int(codec_->priv_data, "crf", crf, 0);
+    av_opt_set(codec_->priv_data, "preset", "veryfast", 0);
+  }
+
+  void SetUpPng() const {
+    codec_->pix_fmt = AV_PIX_FMT_RGB24;
+    av_opt_set(codec_->priv_data, "pred", "paeth", 0);
+  }
+
   void OpenFile(const simscale_video_settings& s) {
-    // Named: the temporary file's name ends in no ".mp4" to tell by.
-    Check(avformat_alloc_output_context2(&format_, nullptr, "mp4", s.path), "no MP4 writer");
+    // Named: the temporary file's name does not end in what to tell by.
+    Check(avformat_alloc_output_context2(&format_, nullptr, s.animate ? "apng" : "mp4", s.path),
+          "no writer of such files");
     format_->flags |= AVFMT_FLAG_BITEXACT;  // no version, no date: equal frames give equal bytes
     stream_ = avformat_new_stream(format_, nullptr);
     if (stream_ == nullptr) Fail("no memory for the stream");
@@ -110,7 +126,10 @@ class Encoder {
     stream_->avg_frame_rate = codec_->framerate;
     Check(avio_open(&format_->pb, s.path, AVIO_FLAG_WRITE), "can't open the file");
     AVDictionary* options = nullptr;
-    av_dict_set(&options, "movflags", "+faststart", 0);
+    if (s.animate)
+      av_dict_set(&options, "plays", "0", 0);  // again and again
+    else
+      av_dict_set(&options, "movflags", "+faststart", 0);
     const int code = avformat_write_header(format_, &options);
     av_dict_free(&options);
     Check(code, "can't write the header");

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIMSCALE_VIDEO_ABI 1
+#define SIMSCALE_VIDEO_ABI 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,7 +18,8 @@ typedef struct simscale_video_settings {
   int height;        ///< even
   int fps_num;       ///< frames a second, as a fraction
   int fps_den;
-  int crf;  ///< x264's constant rate factor
+  int crf;      ///< x264's constant rate factor
+  int animate;  ///< 0: H.264 in MP4; 1: an animated PNG, whose sides may be odd
 } simscale_video_settings;
 
 /// Why a call failed.
