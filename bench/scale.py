@@ -80,12 +80,12 @@ def workers(agent: int) -> list[int]:
     return found
 
 
-def peak_rss(arguments: list[str]) -> float:
-    """MB, of the largest worker of a training."""
+def peak_rss(arguments: list[str], alone: bool = False) -> float:
+    """MB, of the largest worker of a training, or of the one process that it is."""
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     peak = 0
     while process.poll() is None:
-        for pid in workers(process.pid):
+        for pid in [process.pid] if alone else workers(process.pid):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 status = Path(f"/proc/{pid}/status").read_text().splitlines()
                 peak = max([peak, *(int(line.split()[1]) for line in status if line.startswith("VmHWM"))])

@@ -125,10 +125,12 @@ c10::intrusive_ptr<c10d::Work> Communicator::StartAllGather(torch::Tensor whole,
                  [&] { return group_->all_gather_single(whole, part); });
 }
 
-c10::intrusive_ptr<c10d::Work> Communicator::StartReduceScatter(torch::Tensor part,
-                                                                torch::Tensor whole) {
-  return Guarded(rank(), "summing gradients",
-                 [&] { return group_->reduce_scatter_single(part, whole); });
+c10::intrusive_ptr<c10d::Work> Communicator::StartExchange(torch::Tensor received,
+                                                           torch::Tensor sent) {
+  return Guarded(rank(), "summing gradients", [&] {
+    std::vector<int64_t> even;  // parts
+    return group_->all_to_all_single(received, sent, even, even);
+  });
 }
 
 void Communicator::Barrier() {

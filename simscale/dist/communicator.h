@@ -43,9 +43,9 @@ class Communicator {
   void AllGather(torch::Tensor whole, torch::Tensor part);
   /// The same, going on by itself until the result's wait(); the tensors must live as long.
   c10::intrusive_ptr<c10d::Work> StartAllGather(torch::Tensor whole, torch::Tensor part);
-  /// part [n]: the sum over the ranks of their whole [size() * n], of which each gets its part.
-  /// Goes on by itself likewise.
-  c10::intrusive_ptr<c10d::Work> StartReduceScatter(torch::Tensor part, torch::Tensor whole);
+  /// received [size() * n]: rank r's n elements for this rank, at r * n; each rank's `sent`
+  /// [size() * n] holds rank r's at r * n. Goes on by itself likewise.
+  c10::intrusive_ptr<c10d::Work> StartExchange(torch::Tensor received, torch::Tensor sent);
   void Barrier();
 
   /// For c10d's own classes.

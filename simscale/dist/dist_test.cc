@@ -113,7 +113,7 @@ TEST_F(WorkerTest, SaysWhatIsMissingOrWrong) {
   }
 }
 
-TEST(CommunicatorTest, SumsGathersAndScatters) {
+TEST(CommunicatorTest, SumsGathersAndExchanges) {
   OnRanks(3, [](const std::shared_ptr<Communicator>& ranks) {
     const auto r = static_cast<float>(ranks->rank());
     torch::Tensor sum = torch::tensor({r, 1.0F}), most = torch::tensor({r});
@@ -125,10 +125,10 @@ TEST(CommunicatorTest, SumsGathersAndScatters) {
     torch::Tensor whole = torch::empty({6});
     ranks->AllGather(whole, torch::full({2}, r));
     EXPECT_TRUE(torch::equal(whole, torch::tensor({0.0F, 0.0F, 1.0F, 1.0F, 2.0F, 2.0F})));
-    torch::Tensor part = torch::empty({2});
     const torch::Tensor mine = torch::arange(6).to(torch::kFloat32) * (r + 1);
-    ranks->StartReduceScatter(part, mine)->wait();
-    EXPECT_TRUE(torch::equal(part, torch::tensor({12 * r, 12 * r + 6})));
+    ranks->StartExchange(whole, mine)->wait();
+    const torch::Tensor own = torch::tensor({2 * r, 2 * r + 1});
+    EXPECT_TRUE(torch::equal(whole, torch::cat({own, own * 2, own * 3})));
 
     std::string text = ranks->is_main() ? "from rank 0" : "";
     ranks->Broadcast(&text);

@@ -106,6 +106,7 @@ class Sharded {
   std::vector<ShardLeaf> leaves_;
   const std::vector<torch::Tensor>* source_ = nullptr;
   std::deque<Reduction> reductions_;  ///< on their way
+  std::vector<Reduction> idle_;       ///< whose memory is there to be used again
 };
 
 }  // namespace simscale::dist
