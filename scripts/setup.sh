@@ -63,6 +63,13 @@ install_wheels() {
     fail "pip ended well but the wheels above are not as pinned; remove $VENV and run 'make setup' again"
 }
 
+# Where torch is a CUDA build, what compiling against its NCCL takes besides.
+install_cuda_headers() {
+  compgen -G "$VENV/lib/python3*/site-packages/torch/lib/libtorch_cuda.so" >/dev/null || return 0
+  "$VENV_PYTHON" scripts/check_wheels.py --quiet requirements-cuda.txt ||
+    pip_install --quiet --no-deps --requirement=requirements-cuda.txt
+}
+
 # Is .venv usable, and of the version that PYTHON asks for (if it asks)?
 venv_is_good() {
   [ -x "$VENV_PYTHON" ] && new_enough "$VENV_PYTHON" && "$VENV_PYTHON" scripts/check_wheels.py --pip &&
@@ -80,3 +87,4 @@ if [ -z "${SIMSCALE_SKIP_SYSTEM:-}" ]; then
 fi
 venv_is_good || make_venv
 install_wheels
+install_cuda_headers

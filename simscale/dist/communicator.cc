@@ -1,5 +1,7 @@
 #include "simscale/dist/communicator.h"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 #include <algorithm>
 #include <cctype>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -8,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "simscale/common/error.h"
 #include "simscale/common/text.h"
 #include "simscale/dist/gloo_backend.h"
+#include "simscale/dist/nccl_backend.h"
 #include "simscale/dist/peer_error.h"
 
 namespace simscale::dist {
@@ -70,20 +74,35 @@ void ThrowIfPeerLost(const std::exception& error, int rank, const std::string& d
 std::shared_ptr<Communicator> Communicator::Join(const Worker& worker,
                                                  std::chrono::milliseconds timeout) {
   return Guarded(worker.rank, "meeting the others", [&] {
-    const auto store = MakeStore(worker, timeout);
-    auto group = c10::make_intrusive<ProcessGroup>(store, worker.rank, worker.world_size);
-    group->setBackend(c10::DeviceType::CPU, ProcessGroup::BackendType::GLOO,
-                      MakeGlooBackend(store, worker.rank, worker.world_size, timeout));
-    group->setDefaultBackend(ProcessGroup::BackendType::GLOO);
-    group->setGroupName("simscale");
-    return std::shared_ptr<Communicator>(new Communicator(worker, std::move(group)));
+    return std::shared_ptr<Communicator>(
+        new Communicator(worker, MakeStore(worker, timeout), timeout));
   });
 }
 
-Communicator::Communicator(const Worker& worker, c10::intrusive_ptr<ProcessGroup> group)
-    : worker_(worker), group_(std::move(group)) {}
+Communicator::Communicator(const Worker& worker, c10::intrusive_ptr<c10d::Store> store,
+                           std::chrono::milliseconds timeout)
+    : worker_(worker),
+      store_(std::move(store)),
+      timeout_(timeout),
+      group_(c10::make_intrusive<ProcessGroup>(store_, worker.rank, worker.world_size)) {
+  group_->setBackend(c10::DeviceType::CPU, ProcessGroup::BackendType::GLOO,
+                     MakeGlooBackend(store_, worker.rank, worker.world_size, timeout));
+  group_->setDefaultBackend(ProcessGroup::BackendType::GLOO);
+  group_->setGroupName("simscale");
+}
 
 Communicator::~Communicator() = default;
+
+void Communicator::UseCuda(torch::Device device) {
+  c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).setDevice(device);
+  const auto nccl = Guarded(rank(), "meeting the others on CUDA",
+                            [&] { return MakeNcclBackend(store_, rank(), size(), timeout_); });
+  if (!nccl)
+    ThrowUser(
+        "device: several processes on cuda need NCCL, which this build was made without; install "
+        "requirements-cuda.txt and build again, or give --device cpu");
+  group_->setBackend(c10::DeviceType::CUDA, ProcessGroup::BackendType::NCCL, nccl);
+}
 
 void Communicator::Sum(torch::Tensor tensor) {
   Guarded(rank(), "summing over the ranks",

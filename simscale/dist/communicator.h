@@ -10,6 +10,7 @@
 
 namespace c10d {
 class ProcessGroup;
+class Store;
 class Work;
 }  // namespace c10d
 
@@ -19,8 +20,8 @@ namespace simscale::dist {
 /// same calls in the same order. All throw PeerError (peer_error.h), one line, when a peer is gone.
 class Communicator {
  public:
-  /// Meets the others at the worker's master address. Gloo: tensors on the CPU. Waits for at most
-  /// `timeout`, here and in each call.
+  /// Meets the others at the worker's master address. Tensors on the CPU travel by Gloo. Waits for
+  /// at most `timeout`, here and in each call.
   static std::shared_ptr<Communicator> Join(const Worker& worker,
                                             std::chrono::milliseconds timeout);
   ~Communicator();
@@ -29,7 +30,12 @@ class Communicator {
 
   int rank() const { return worker_.rank; }
   int size() const { return worker_.world_size; }
+  int local_rank() const { return worker_.local_rank; }
   bool is_main() const { return worker_.rank == 0; }
+
+  /// Tensors on this CUDA device, which becomes the present one, travel by NCCL from now on. Throws
+  /// UserError if this build has no NCCL.
+  void UseCuda(torch::Device device);
 
   /// In place, over all ranks.
   void Sum(torch::Tensor tensor);
@@ -52,9 +58,12 @@ class Communicator {
   const c10::intrusive_ptr<c10d::ProcessGroup>& group() const { return group_; }
 
  private:
-  Communicator(const Worker& worker, c10::intrusive_ptr<c10d::ProcessGroup> group);
+  Communicator(const Worker& worker, c10::intrusive_ptr<c10d::Store> store,
+               std::chrono::milliseconds timeout);
 
   Worker worker_;
+  c10::intrusive_ptr<c10d::Store> store_;
+  std::chrono::milliseconds timeout_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
 };
 

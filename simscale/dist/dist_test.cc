@@ -137,6 +137,28 @@ TEST(CommunicatorTest, SumsGathersAndExchanges) {
   });
 }
 
+TEST(CommunicatorTest, SumsGathersAndExchangesOnCuda) {
+  const int devices = torch::cuda::device_count();
+  if (devices == 0) GTEST_SKIP() << "no CUDA device";
+  OnRanks(devices, [](const std::shared_ptr<Communicator>& ranks) {
+    const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(ranks->local_rank()));
+    ranks->UseCuda(device);
+    const int n = ranks->size();
+    torch::Tensor sum = torch::full({3}, ranks->rank(), device);
+    ranks->Sum(sum);
+    EXPECT_TRUE(torch::equal(sum.cpu(), torch::full({3}, n * (n - 1) / 2)));
+    torch::Tensor whole = torch::empty({n}, torch::device(device).dtype(torch::kLong));
+    ranks->AllGather(whole, torch::full({1}, ranks->rank(), device));
+    EXPECT_TRUE(torch::equal(whole.cpu(), torch::arange(n)));
+    torch::Tensor received = torch::empty_like(whole);
+    ranks->StartExchange(received, whole * n)->wait();
+    EXPECT_TRUE(torch::equal(received.cpu(), torch::full({n}, ranks->rank() * n)));
+    torch::Tensor cpu = torch::ones({1});  // Gloo, as before
+    ranks->Sum(cpu);
+    EXPECT_EQ(cpu.item<float>(), n);
+  });
+}
+
 TEST(CommunicatorTest, SaysThatAPeerIsGone) {
   OnRanks(2, [](const std::shared_ptr<Communicator>& ranks) {
     if (ranks->rank() == 1) return;  // its group ends here

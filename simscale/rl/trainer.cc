@@ -46,7 +46,7 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
       options_(options),
       hooks_(hooks),
       ranks_(options.ranks),
-      device_(policy::PickDevice(config.device)),
+      device_(ranks_.Place(policy::PickDevice(config.device))),
       threads_(config.threads > 0
                    ? config.threads
                    : std::max(1, ThreadPool::HardwareThreads() / options.ranks_here)),
@@ -58,8 +58,6 @@ Trainer::Trainer(const RlConfig& config, std::shared_ptr<const env::Task> task,
   config_.env_name = config_.env_name.empty() ? task_->name() : config_.env_name;
   config_.Validate();
   config_.ppo.Validate();
-  if (ranks_.size() > 1 && device_.is_cuda())
-    ThrowUser("device: several processes learn on CPUs so far, not on cuda; give --device cpu");
   policy::SetTorchThreads(1);  // the learner has threads of its own
   if (!config_.from.empty()) AdoptPolicyConfig(&config_);
   BuildModel();

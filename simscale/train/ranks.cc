@@ -10,6 +10,17 @@ namespace simscale::train {
 Ranks::Ranks(std::shared_ptr<dist::Communicator> communicator)
     : communicator_(std::move(communicator)) {}
 
+torch::Device Ranks::Place(torch::Device device) {
+  if (!communicator_ || !device.is_cuda()) return device;
+  const int mine = communicator_->local_rank(), devices = torch::cuda::device_count();
+  if (mine >= devices)
+    ThrowUser("device: rank ", rank(), " is process ", mine + 1, " of its machine, which has ",
+              devices, " CUDA devices; start one process a device, or give --device cpu");
+  const torch::Device own(torch::kCUDA, static_cast<c10::DeviceIndex>(mine));
+  communicator_->UseCuda(own);
+  return own;
+}
+
 void Ranks::Sum(torch::Tensor tensor) {
   if (communicator_) communicator_->Sum(std::move(tensor));
 }

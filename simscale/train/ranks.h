@@ -27,6 +27,10 @@ class Ranks {
   /// null for a process alone.
   const std::shared_ptr<dist::Communicator>& communicator() const { return communicator_; }
 
+  /// Where this rank computes, if all of them are to on `device`: with CUDA each process of a
+  /// machine has a device of its own. Throws UserError if there are more processes than devices.
+  torch::Device Place(torch::Device device);
+
   void Sum(torch::Tensor tensor);
   /// All get rank 0's.
   void Share(torch::Tensor tensor);

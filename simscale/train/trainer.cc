@@ -64,12 +64,13 @@ Trainer::Trainer(const TrainConfig& config, const TrainOptions& options, const T
       options_(options),
       hooks_(hooks),
       ranks_(options.ranks),
-      device_(policy::PickDevice(config.device)),
+      device_(ranks_.Place(policy::PickDevice(config.device))),
       profiler_(options.profile, ranks_.rank(), ranks_.size()) {
   config_.Validate();
   config_.train.Validate();
-  if (ranks_.size() > 1 && device_.is_cuda())
-    ThrowUser("device: several processes train on CPUs so far, not on cuda; give --device cpu");
+  if (ranks_.size() > 1 && device_.is_cuda() && config_.train.strategy != "ddp")
+    ThrowUser("train.strategy: ", config_.train.strategy,
+              " spreads models over CPUs so far; give ddp on cuda, or --device cpu");
   policy::SetTorchThreads(config_.num_threads);
   LoadDataset();
   BuildModel();
