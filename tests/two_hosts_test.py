@@ -134,14 +134,21 @@ def test_a_pulled_cable_costs_time_and_nothing_else(folder: Path, simscale_bin: 
     assert steps == sorted(steps)
 
 
-def test_the_survivor_of_two_machines_goes_on(folder: Path, simscale_bin: Path, hosts: Hosts) -> None:
-    command = settings(simscale_bin, "survived", 6000)
+@pytest.mark.parametrize("farewell", [True, False])
+def test_the_survivor_of_two_machines_goes_on(
+    folder: Path, simscale_bin: Path, hosts: Hosts, farewell: bool
+) -> None:
+    """One is killed and its system closes its connections, or it loses its power and is silent."""
+    run = f"survived_{farewell}"
+    command = settings(simscale_bin, run, 6000)
     processes = [hosts.train(host, "1:2", folder, command) for host in (0, 1)]
-    wait_for_checkpoint(folder / "survived", processes)
+    wait_for_checkpoint(folder / run, processes)
+    if not farewell:
+        hosts.plug("down")
     hosts.kill(1)
-    assert processes[0].wait(240) == 0, (folder / "host0.log").read_text()
+    assert processes[0].wait(300) == 0, (folder / "host0.log").read_text()
     log = (folder / "host0.log").read_text()
     assert "in 2 processes" in log
     assert "another process is gone or out of reach" in log
     assert "info: resume" in log
-    assert newest(folder / "survived") == "step_6000"
+    assert newest(folder / run) == "step_6000"

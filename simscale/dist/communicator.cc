@@ -13,6 +13,7 @@
 #include "simscale/common/error.h"
 #include "simscale/common/text.h"
 #include "simscale/dist/gloo_backend.h"
+#include "simscale/dist/keepalive.h"
 #include "simscale/dist/nccl_backend.h"
 #include "simscale/dist/peer_error.h"
 
@@ -20,6 +21,8 @@ namespace simscale::dist {
 namespace {
 
 using c10d::ProcessGroup;
+
+constexpr std::chrono::seconds kSilence{60};  // a cable may be pulled for a third of it
 
 c10::intrusive_ptr<c10d::Store> MakeStore(const Worker& worker, std::chrono::milliseconds timeout) {
   c10d::TCPStoreOptions options;
@@ -89,6 +92,7 @@ Communicator::Communicator(const Worker& worker, c10::intrusive_ptr<c10d::Store>
                      MakeGlooBackend(store_, worker.rank, worker.world_size, timeout));
   group_->setDefaultBackend(ProcessGroup::BackendType::GLOO);
   group_->setGroupName("simscale");
+  WatchConnections(kSilence);
 }
 
 Communicator::~Communicator() = default;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <torch/torch.h>
 #include <unistd.h>
@@ -164,6 +165,22 @@ TEST(CommunicatorTest, SaysThatAPeerIsGone) {
     if (ranks->rank() == 1) return;  // its group ends here
     EXPECT_THAT([&] { ranks->Barrier(); },
                 ThrowsMessage<PeerError>(HasSubstr("another process is gone")));
+  });
+}
+
+/// The one that a test of two machines sees at work.
+TEST(CommunicatorTest, WatchesItsConnections) {
+  OnRanks(2, [](const std::shared_ptr<Communicator>& ranks) {
+    int watched = 0;
+    for (int fd = 3; fd < 1024; ++fd) {
+      int alive = 0, silence = 0;
+      socklen_t size = sizeof alive;
+      if (::getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &alive, &size) != 0 || alive == 0) continue;
+      if (::getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, &size) == 0)
+        watched += silence == 60'000 ? 1 : 0;
+    }
+    EXPECT_GE(watched, 2);  // at least the two ends of Gloo's
+    ranks->Barrier();
   });
 }
 

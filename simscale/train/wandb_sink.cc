@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <thread>
 
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
@@ -27,7 +29,8 @@ namespace {
 
 constexpr size_t kMostPending = size_t{64} << 20;  // what a helper that hangs may cost
 constexpr double kInterruptedSeconds = 10;         // clusters give a stopped job half a minute
-constexpr double kPatience = 5;                    // before the wait is explained
+constexpr int kWaitMilliseconds = 50;
+constexpr double kPatience = 5;  // before the wait is explained
 
 /// Starts python with these arguments, its standard input from `in`, its output to the file. -P: a
 /// folder called wandb where the training was started is no package.
@@ -158,8 +161,12 @@ void WandbSink::AddCheckpoint(int64_t step, const Checkpoint& checkpoint) {
 }
 
 void WandbSink::Flush() {
-  Listen();
+  if (!Listen()) ThrowEnded();
   Push();
+}
+
+void WandbSink::ThrowEnded() const {
+  throw Error(Cat("its helper has ended; see ", log_.string()));
 }
 
 void WandbSink::Finish(bool complete) {
@@ -173,14 +180,14 @@ void WandbSink::Finish(bool complete) {
     const bool all = Push();
     pollfd ready = {
         .fd = socket_, .events = static_cast<short>(all ? POLLIN : POLLIN | POLLOUT), .revents = 0};
-    ::poll(&ready, 1, 200);
-    try {
-      Listen();
-    } catch (const Error&) {
-      int status = 0;
+    ::poll(&ready, 1, kWaitMilliseconds);
+    if (!Listen()) {
       // Its end of the socket closes a moment before it ends.
-      if (all && ::waitpid(process_, &status, 0) == process_ && status == 0) return;
-      throw;
+      int status = 0;
+      const bool ended = ::waitpid(process_, &status, WNOHANG) == process_;
+      if (ended && all && status == 0) return;
+      if (ended || !all) ThrowEnded();
+      std::this_thread::sleep_for(std::chrono::milliseconds(kWaitMilliseconds));
     }
     if (explained || clock.seconds() < kPatience) continue;
     LogInfo("wandb: uploads are under way; waiting for them, for ", HumanSeconds(left()),
@@ -211,13 +218,13 @@ bool WandbSink::Push() {
   return pending_.empty();
 }
 
-void WandbSink::Listen() {
+bool WandbSink::Listen() {
   char buffer[4096];
   while (true) {
     const ssize_t n = ::recv(socket_, buffer, sizeof buffer, MSG_DONTWAIT);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (n <= 0) throw Error(Cat("its helper has ended; see ", log_.string()));
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return true;
+    if (n <= 0) return false;
     heard_.append(buffer, static_cast<size_t>(n));
     for (size_t end; (end = heard_.find('\n')) != std::string::npos;) {
       const std::string line = heard_.substr(0, end);

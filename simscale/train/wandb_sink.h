@@ -34,8 +34,10 @@ class WandbSink : public Sink {
   void Send(const std::string& message);
   /// Writes what the socket takes. Returns whether all is out.
   bool Push();
-  /// Tells what the helper has said. Throws Error if it has failed or is gone.
-  void Listen();
+  /// Tells what the helper has said. Returns whether it is still there; throws Error if it has
+  /// failed.
+  bool Listen();
+  [[noreturn]] void ThrowEnded() const;
   void Tell(const std::string& line);
 
   std::filesystem::path log_;
