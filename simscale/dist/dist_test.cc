@@ -139,7 +139,7 @@ TEST(CommunicatorTest, SumsGathersAndExchanges) {
 }
 
 TEST(CommunicatorTest, SumsGathersAndExchangesOnCuda) {
-  const int devices = torch::cuda::device_count();
+  const auto devices = static_cast<int>(torch::cuda::device_count());
   if (devices == 0) GTEST_SKIP() << "no CUDA device";
   OnRanks(devices, [](const std::shared_ptr<Communicator>& ranks) {
     const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(ranks->local_rank()));

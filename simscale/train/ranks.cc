@@ -12,7 +12,8 @@ Ranks::Ranks(std::shared_ptr<dist::Communicator> communicator)
 
 torch::Device Ranks::Place(torch::Device device) {
   if (!communicator_ || !device.is_cuda()) return device;
-  const int mine = communicator_->local_rank(), devices = torch::cuda::device_count();
+  const int mine = communicator_->local_rank();
+  const auto devices = static_cast<int>(torch::cuda::device_count());
   if (mine >= devices)
     ThrowUser("device: rank ", rank(), " is process ", mine + 1, " of its machine, which has ",
               devices, " CUDA devices; start one process a device, or give --device cpu");

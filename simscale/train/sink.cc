@@ -21,7 +21,7 @@ class TensorBoardSink : public Sink {
       : writer_(run_dir / "tensorboard", resumed_step) {}
   std::string name() const override { return "tensorboard"; }
   void Record(int64_t step, const std::string& kind, const MetricList& values) override {
-    for (const auto& [name, value] : values) writer_.Scalar(kind + "/" + name, step, value);
+    for (const auto& [name, value] : values) writer_.Scalar(Cat(kind, "/", name), step, value);
   }
   void Add(int64_t step, const std::string& tag, const Histogram& histogram) override {
     writer_.AddHistogram(tag, step, histogram);

@@ -125,7 +125,7 @@ WandbSink::~WandbSink() {
 
 void WandbSink::Record(int64_t step, const std::string& kind, const MetricList& values) {
   nlohmann::json numbers = nlohmann::json::object();
-  for (const auto& [name, value] : values) numbers[kind + "/" + name] = value;
+  for (const auto& [name, value] : values) numbers[Cat(kind, "/", name)] = value;
   Send(nlohmann::json({{"do", "metrics"}, {"step", step}, {"values", numbers}}).dump());
 }
 
