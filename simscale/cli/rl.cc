@@ -45,7 +45,7 @@ rl::RlConfig Compose(const Command& command, const Flags& flags,
   }
   for (const auto& changes : {command.TaskOverrides(), task})
     config.task.insert(config.task.end(), changes.begin(), changes.end());
-  Apply(flags.run, &config.metrics);
+  SetUpMetrics(flags.run, &config.metrics);
   return config;
 }
 
@@ -119,8 +119,7 @@ std::string ResultAsText(const rl::RlResult& result) {
 rl::RlResult RunOne(const rl::RlConfig& config, const Flags& flags,
                     const dist::Launch& launch = {}) {
   const auto task = tasks::MakeTask(tasks::LoadTaskConfig(config.env_name, config.task));
-  rl::RlOptions options{.resume = flags.run.resume || launch.is_restart,
-                        .overwrite = flags.run.overwrite && !launch.is_restart};
+  rl::RlOptions options{.resume = flags.run.resume, .overwrite = flags.run.overwrite};
   options.ranks = launch.ranks;
   options.ranks_here = launch.local_size;
   options.profile = flags.run.profile;
@@ -158,7 +157,7 @@ int RunSweep(const Command& command, const Flags& flags) {
   return kOk;
 }
 
-int Run(const Command& command, const Flags& flags) {
+int Run(const Command& command, Flags flags) {
   CheckRunFlags(flags.run);
   const InterruptGuard guard;
   if (!flags.sweep.empty()) {
@@ -167,7 +166,7 @@ int Run(const Command& command, const Flags& flags) {
   }
   const rl::RlConfig config = Compose(command, flags, {});
   config.Validate();  // before --nproc starts processes that would each say it
-  const dist::Launch launch = StartProcesses(flags.run);
+  const dist::Launch launch = StartProcesses(&flags.run);
   const Output output(flags.json);
   const rl::RlResult result = RunOne(config, flags, launch);
   if (!launch.is_main) return result.finished ? kOk : kInterrupted;

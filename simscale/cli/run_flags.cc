@@ -6,6 +6,7 @@
 #include "simscale/common/error.h"
 #include "simscale/common/file.h"
 #include "simscale/common/text.h"
+#include "simscale/train/wandb_sink.h"
 
 namespace simscale::cli {
 namespace {
@@ -44,13 +45,19 @@ void CheckRunFlags(const RunFlags& flags) {
     ThrowUser("--resume and --overwrite exclude each other: choose one");
 }
 
-void Apply(const RunFlags& flags, train::MetricsConfig* metrics) {
-  if (flags.use_wandb) metrics->Use("wandb");
+void SetUpMetrics(const RunFlags& flags, train::MetricsConfig* metrics) {
+  if (flags.use_wandb && !metrics->Has("wandb")) metrics->sinks.emplace_back("wandb");
+  if (metrics->Has("wandb")) train::RequireWandb();
 }
 
-dist::Launch StartProcesses(const RunFlags& flags) {
-  if (flags.nproc != 1) dist::BecomeTorchrun(flags.nproc, CommandOfWorkers());
-  return dist::JoinTorchrun();
+dist::Launch StartProcesses(RunFlags* flags) {
+  if (flags->nproc != 1) dist::BecomeTorchrun(flags->nproc, CommandOfWorkers());
+  dist::Launch launch = dist::JoinTorchrun();
+  if (launch.is_restart) {
+    flags->resume = true;
+    flags->overwrite = false;
+  }
+  return launch;
 }
 
 }  // namespace simscale::cli

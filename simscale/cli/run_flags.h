@@ -23,10 +23,12 @@ void AddRunFlags(Command& command, RunFlags& flags, const std::string& share,
 /// Throws UserError for flags that exclude each other.
 void CheckRunFlags(const RunFlags& flags);
 
-void Apply(const RunFlags& flags, train::MetricsConfig* metrics);
+/// Adds what the flags say. Throws UserError for sinks that can't work here.
+void SetUpMetrics(const RunFlags& flags, train::MetricsConfig* metrics);
 
 /// With --nproc becomes torchrun, whose processes are this command without --nproc; does not return
-/// then. Else meets the other processes, if there are any. Throws as dist::JoinTorchrun does.
-dist::Launch StartProcesses(const RunFlags& flags);
+/// then. Else meets the other processes, if there are any. One that torchrun has started anew goes
+/// on with what is there, whatever the flags said. Throws as dist::JoinTorchrun does.
+dist::Launch StartProcesses(RunFlags* flags);
 
 }  // namespace simscale::cli

@@ -90,14 +90,14 @@ std::string ResultAsJson(const train::TrainResult& result) {
   return json.dump(1) + "\n";
 }
 
-int Run(const Command& command, const Flags& flags) {
+int Run(const Command& command, Flags flags) {
   CheckRunFlags(flags.run);
   Request request = Compose(command, flags);
-  Apply(flags.run, &request.config.metrics);
+  SetUpMetrics(flags.run, &request.config.metrics);
   request.config.Validate();  // before --nproc starts processes that would each say it
-  const dist::Launch launch = StartProcesses(flags.run);
-  const train::TrainOptions options{.resume = flags.run.resume || launch.is_restart,
-                                    .overwrite = flags.run.overwrite && !launch.is_restart,
+  const dist::Launch launch = StartProcesses(&flags.run);
+  const train::TrainOptions options{.resume = flags.run.resume,
+                                    .overwrite = flags.run.overwrite,
                                     .ranks = launch.ranks,
                                     .profile = flags.run.profile};
   const Output output(flags.json);

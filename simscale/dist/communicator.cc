@@ -12,9 +12,8 @@
 
 #include "simscale/common/error.h"
 #include "simscale/common/text.h"
-#include "simscale/dist/gloo_backend.h"
+#include "simscale/dist/backends.h"
 #include "simscale/dist/keepalive.h"
-#include "simscale/dist/nccl_backend.h"
 #include "simscale/dist/peer_error.h"
 
 namespace simscale::dist {

@@ -168,7 +168,7 @@ TEST(CommunicatorTest, SaysThatAPeerIsGone) {
   });
 }
 
-/// The one that a test of two machines sees at work.
+/// tests/two_hosts_test.py sees what for.
 TEST(CommunicatorTest, WatchesItsConnections) {
   OnRanks(2, [](const std::shared_ptr<Communicator>& ranks) {
     int watched = 0;

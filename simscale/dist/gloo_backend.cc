@@ -1,4 +1,4 @@
-#include "simscale/dist/gloo_backend.h"
+#include "simscale/dist/backends.h"
 
 // The wheel exports ProcessGroupGloo but lacks the gloo headers that its own header includes:
 // gloo_headers/ stands in for them, for this file alone.

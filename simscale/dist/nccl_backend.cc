@@ -1,4 +1,4 @@
-#include "simscale/dist/nccl_backend.h"
+#include "simscale/dist/backends.h"
 
 #ifdef SIMSCALE_WITH_NCCL
 #define USE_C10D_NCCL

@@ -76,8 +76,8 @@ void WandbConfig::Describe(config::Fields& f) {
           {.help = "how long the end of a run waits for uploads", .unit = "s", .min = 0});
 }
 
-void MetricsConfig::Use(const std::string& sink) {
-  if (std::ranges::find(sinks, sink) == sinks.end()) sinks.push_back(sink);
+bool MetricsConfig::Has(const std::string& sink) const {
+  return std::ranges::find(sinks, sink) != sinks.end();
 }
 
 void MetricsConfig::Describe(config::Fields& f) {
@@ -94,7 +94,6 @@ void MetricsConfig::Validate() const {
   for (const std::string& sink : sinks)
     if (std::ranges::find(kSinks, sink) == kSinks.end())
       throw UserError("metrics.sinks: " + UnknownName("sink", sink, kSinks));
-  if (std::ranges::find(sinks, "wandb") != sinks.end()) RequireWandb();
 }
 
 std::unique_ptr<Sink> MakeSink(const std::string& name, const std::filesystem::path& run_dir,

@@ -72,8 +72,7 @@ struct MetricsConfig {
   int videos = 0;
   WandbConfig wandb;
 
-  /// Adds it if it is not there.
-  void Use(const std::string& sink);
+  bool Has(const std::string& sink) const;
   void Describe(config::Fields& f);
   void Validate() const;
 };
